@@ -1,0 +1,154 @@
+"""What every admin page of a namespaced model does alike: who sees it, and who may do what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from unfold.admin import ModelAdmin
+
+from accounts.admin.paging import UncountedChangeList
+from accounts.models import User
+from accounts.permissions import permitted_namespaces, visible_to
+from accounts.roles import Action
+
+_CACHE = "_rota_permitted_namespaces"
+
+View = Callable[..., HttpResponse]
+
+
+def may_somewhere(request: HttpRequest, action: Action) -> bool:
+    """Tell whether the reader may do ``action`` in at least one namespace."""
+    return bool(_namespace_ids(request, action))
+
+
+def may_in(request: HttpRequest, action: Action, namespace_id: int) -> bool:
+    """Tell whether the reader may do ``action`` in this namespace."""
+    # A superuser also reads what a namespace left behind that no longer exists.
+    return bool(getattr(request.user, "is_superuser", False)) or namespace_id in _namespace_ids(request, action)
+
+
+def actor_of(request: HttpRequest) -> User:
+    """Return the reader as the services want to know them."""
+    assert isinstance(request.user, User)  # noqa: S101 - the admin lets nobody in who is not logged in
+    return request.user
+
+
+def _namespace_ids(request: HttpRequest, action: Action) -> frozenset[int]:
+    """Look the reader's roles up once for each request, not once for each row of a list."""
+    known: dict[Action, frozenset[int]] = request.__dict__.setdefault(_CACHE, {})
+    if action not in known:
+        known[action] = frozenset(permitted_namespaces(request.user, action).values_list("pk", flat=True))
+    return known[action]
+
+
+class RoleAwareAdmin(ModelAdmin):
+    """Shows the rows of the reader's namespaces, and asks their roles in them, not Django's permissions.
+
+    Services check again with the same roles; what is decided here is what a page offers.
+    """
+
+    list_per_page = 50
+    show_full_result_count = False
+    list_before_template = "admin/list_pills.html"
+    #: What it takes to add, change and delete.
+    changing = Action.ADMINISTER
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows that the reader may see."""
+        return visible_to(request.user, super().get_queryset(request))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[UncountedChangeList]:
+        """Return the list that counts nothing."""
+        return UncountedChangeList
+
+    def prepare_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Fetch what the rows of one page need beside themselves. To be overridden."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Whether the side bar and the index name this app."""
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Viewers and above."""
+        return self._may(request, Action.VIEW, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Administrators of at least one namespace."""
+        return self._may(request, self.changing, None)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Administrators."""
+        return self._may(request, self.changing, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Administrators."""
+        return self._may(request, self.changing, obj)
+
+    def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Operators and above."""
+        return self._may(request, Action.OPERATE, obj)
+
+    def _may(self, request: HttpRequest, action: Action, obj: Any) -> bool:
+        if obj is None or not isinstance(obj, Model):
+            return may_somewhere(request, action) or bool(getattr(request.user, "is_superuser", False))
+        return may_in(request, action, obj.namespace_id)  # type: ignore[attr-defined]  # namespaced models only
+
+    def post_urls(self, *views: tuple[str, View]) -> list[URLPattern]:
+        """Return routes ``<id>/<name>/`` for views that change something, which therefore only take POST.
+
+        Each view is called as ``view(request, obj)`` with an object that the reader may see.
+        """
+        info = f"{self.opts.app_label}_{self.opts.model_name}"
+        return [
+            path(f"<path:object_id>/{name}/", self.admin_site.admin_view(self._posted(view)), name=f"{info}_{name}")
+            for name, view in views
+        ]
+
+    def _posted(self, view: View) -> View:
+        def posted(request: HttpRequest, object_id: str) -> HttpResponse:
+            if request.method != "POST":
+                return HttpResponseNotAllowed(["POST"])
+            obj = self.get_object(request, object_id)
+            if obj is None:
+                response: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+                return response
+            return view(request, obj)
+
+        return update_wrapper(posted, view)
+
+    def back(self, request: HttpRequest, obj: Model | None = None) -> HttpResponseRedirect:
+        """Return to the page that the request came from, else to the object's own page or the list."""
+        referer = request.headers.get("Referer", "")
+        if url_has_allowed_host_and_scheme(referer, {request.get_host()}, require_https=request.is_secure()):
+            return HttpResponseRedirect(referer)
+        info = f"admin:{self.opts.app_label}_{self.opts.model_name}"
+        if obj is not None and obj.pk is not None:
+            return HttpResponseRedirect(reverse(f"{info}_change", args=[obj.pk]))
+        return HttpResponseRedirect(reverse(f"{info}_changelist"))
+
+
+class LedgerAdmin(RoleAwareAdmin):
+    """Shows what happened. Nobody adds, changes or deletes it here; what can be done has an action."""
+
+    list_disable_select_all = True
+    #: Ordering other than the newest first would read the whole history.
+    sortable_by: Sequence[str] = ()
+    ordering: Sequence[str] = ("-id",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody."""
+        return False

@@ -1,0 +1,41 @@
+"""The filters that lists of several apps share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.permissions import permitted_namespaces
+
+
+class KnownChoiceFilter(admin.SimpleListFilter):
+    """A filter that takes one of the values it offers, and ignores any other."""
+
+    #: Whether the choices also stand above the list, one click away.
+    pills = False
+
+    def chosen(self) -> str | None:
+        """Return the value that was chosen, when it is one of those on offer."""
+        value = self.value()
+        return value if value in {str(key) for key, _label in self.lookup_choices} else None
+
+
+class NamespaceFilter(KnownChoiceFilter):
+    """The namespaces that the reader may see; not shown to somebody who sees only one."""
+
+    title = _("namespace")
+    parameter_name = "namespace"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the visible namespaces by id."""
+        found = [(str(each.pk), str(each)) for each in permitted_namespaces(request.user)]
+        return found if len(found) > 1 else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Model]:
+        """Narrow to the chosen namespace."""
+        chosen = self.chosen()
+        return queryset if chosen is None else queryset.filter(namespace_id=int(chosen))

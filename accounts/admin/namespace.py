@@ -1,0 +1,72 @@
+"""Namespaces, and who belongs to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+
+from accounts.models import Membership, Namespace
+from accounts.permissions import permitted_namespaces
+
+
+class SuperuserChangesMixin:
+    """Only superusers change who may what; otherwise a role could raise itself."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers."""
+        return _is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers."""
+        return _is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers."""
+        return _is_superuser(request)
+
+
+class MembershipInline(SuperuserChangesMixin, TabularInline):
+    """The members of one namespace, or the namespaces of one user."""
+
+    model = Membership
+    extra = 0
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever may see the page."""
+        return True
+
+
+@admin.register(Namespace)
+class NamespaceAdmin(SuperuserChangesMixin, ModelAdmin):
+    """The tenants that the reader belongs to."""
+
+    list_display = ("name", "title", "created_at")
+    fields = ("name", "title")
+    search_fields = ("name", "title")
+    inlines = (MembershipInline,)
+    list_before_template = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Namespace]:
+        """Return the namespaces that the reader may see."""
+        return permitted_namespaces(request.user).distinct()
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Whoever belongs to a namespace."""
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Namespace | None = None) -> bool:
+        """Members see their namespaces."""
+        found = permitted_namespaces(request.user)
+        return _is_superuser(request) or (found if obj is None else found.filter(pk=obj.pk)).exists()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Namespace | None = None) -> tuple[str, ...]:
+        """A name is an address: integrations and connections use it, so it stays."""
+        return () if obj is None else ("name",)
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and getattr(request.user, "is_superuser", False))

@@ -1,0 +1,58 @@
+"""The base of every serializer: nothing that a client sent is silently ignored."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from django.db import models
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from accounts.api.fields import MomentField
+
+M = TypeVar("M", bound=models.Model)
+
+
+def unknown_names(given: Mapping[str, Any], known: list[str]) -> dict[str, list[str]]:
+    """Return a sentence for each key of ``given`` that is not ``known``, with the name that was probably meant."""
+    problems: dict[str, list[str]] = {}
+    for name in given:
+        if name in known:
+            continue
+        sentence = _("There is no such field.")
+        near = [one for one in known if name and one.startswith(name)]
+        if near := near or difflib.get_close_matches(name, known, n=1):
+            sentence = f"{sentence} {_('Did you mean “%(near)s”?') % {'near': near[0]}}"
+        problems[name] = [sentence]
+    return problems
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields that it does not know, so that a misspelt policy is not one that was left out.
+
+    Read-only fields may be sent back; they change nothing.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the validated fields, or raise ValidationError by field, unknown ones included."""
+        unknown = unknown_names(data, list(self.fields)) if isinstance(data, Mapping) else {}
+        try:
+            value = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            if unknown and isinstance(error.detail, dict):
+                raise serializers.ValidationError({**error.detail, **unknown}) from error
+            raise
+        if unknown:
+            raise serializers.ValidationError(unknown)
+        return value
+
+
+class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer[M]):
+    """The same for a model; its moments are given and shown in UTC."""
+
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.DateTimeField: MomentField,
+    }

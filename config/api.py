@@ -1,0 +1,35 @@
+"""The addresses of the REST API, and of the pages that describe it."""
+
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import SimpleRouter
+
+from accounts.api.views import ObtainTokenView, RefreshTokenView
+from config.api_errors import nothing_here
+from scheduling.api.handler_views import HandlerViewSet
+from scheduling.api.instance_views import InstanceViewSet
+from scheduling.api.task_views import TaskViewSet
+from workers.api.execution_views import ExecutionViewSet
+from workers.api.node_views import NodeViewSet
+
+router = SimpleRouter()
+router.register("tasks", TaskViewSet, basename="task")
+router.register("instances", InstanceViewSet, basename="instance")
+router.register("executions", ExecutionViewSet, basename="execution")
+router.register("nodes", NodeViewSet, basename="node")
+router.register("handlers", HandlerViewSet, basename="handler")
+
+version_1: list[URLPattern | URLResolver] = [
+    path("auth/token/", ObtainTokenView.as_view(), name="obtain-token"),
+    path("auth/token/refresh/", RefreshTokenView.as_view(), name="refresh-token"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    *router.urls,
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("v1/", include((version_1, "api"))),
+    # The page in one request and its script in another, so that no inline script is needed.
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="api-docs"),
+    # Last: a client that asks for JSON should not get a page for people.
+    re_path(r"^.*$", nothing_here),
+]

@@ -1,0 +1,166 @@
+"""The filters of the lists of tasks and of their history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.filters import KnownChoiceFilter
+from scheduling.admin.task_words import STATE_FILTERS, STATE_WORDS, TaskState
+from scheduling.domain.handlers import catalogue
+from scheduling.domain.states import FINAL_STATES, InstanceState
+from scheduling.models import Task, TaskInstance
+from scheduling.models.instance import STATE_LABELS
+
+#: A list of more tasks than this is no help to choose from; the search box is.
+MOST_CHOICES = 100
+
+
+class TaskStateFilter(KnownChoiceFilter):
+    """Enabled, paused, finished, error."""
+
+    title = _("state")
+    parameter_name = "state"
+    pills = True
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the states."""
+        return [(state.value, word) for state, word in STATE_WORDS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
+        """Narrow to the chosen state."""
+        chosen = self.chosen()
+        return queryset if chosen is None else queryset.filter(STATE_FILTERS[TaskState(chosen)])
+
+
+class HandlerFilter(KnownChoiceFilter):
+    """The handlers of this installation."""
+
+    title = _("handler")
+    parameter_name = "handler"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the installed handlers."""
+        return [(name, spec.label) for name in catalogue.names() if (spec := catalogue.get(name))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
+        """Narrow to the chosen handler."""
+        chosen = self.chosen()
+        return queryset if chosen is None else queryset.filter(handler=chosen)
+
+
+class QueueFilter(KnownChoiceFilter):
+    """The queues that tasks name."""
+
+    title = _("queue")
+    parameter_name = "queue"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the queues of the tasks that the reader sees."""
+        names = Task.objects.visible_to(request.user).order_by("queue").values_list("queue", flat=True).distinct()
+        return [(name, name) for name in names[:MOST_CHOICES]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
+        """Narrow to the chosen queue."""
+        chosen = self.chosen()
+        return queryset if chosen is None else queryset.filter(queue=chosen)
+
+
+class TimeRangeFilter(KnownChoiceFilter):
+    """How far back to look by `scheduled_for`: the key of the partitions, so it says how much is read.
+
+    Without a choice it is a day. A question that finds its few rows by another index is answered whole:
+    a number in the search box, a live state, one instance.
+    """
+
+    title = _("time")
+    parameter_name = "range"
+    pills = True
+    spans = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+    default = "24h"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the ranges."""
+        self._narrow = (
+            request.GET.get("q", "").strip().isdecimal()
+            or request.GET.get("state") in {each.value for each in InstanceState if each not in FINAL_STATES}
+            or "instance" in request.GET
+        )
+        return [
+            ("1h", _("last hour")),
+            ("24h", _("last 24 hours")),
+            ("7d", _("last 7 days")),
+            ("30d", _("last 30 days")),
+            ("all", _("any time")),
+        ]
+
+    def chosen(self) -> str:
+        """Return the range that applies."""
+        return super().chosen() or ("all" if self._narrow else self.default)
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Yield one link for each range; there is no further "all"."""
+        for value, label in self.lookup_choices:
+            yield {
+                "selected": self.chosen() == value,
+                "query_string": changelist.get_query_string({self.parameter_name: value}),
+                "display": label,
+            }
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Leave out what is older than the range."""
+        reach = self.spans.get(self.chosen())
+        return queryset if reach is None else queryset.filter(scheduled_for__gte=timezone.now() - reach)
+
+
+class InstanceStateFilter(KnownChoiceFilter):
+    """The states of an instance."""
+
+    title = _("state")
+    parameter_name = "state"
+    pills = True
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the states."""
+        return [(state.value, label) for state, label in STATE_LABELS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[TaskInstance]) -> QuerySet[TaskInstance]:
+        """Narrow to the chosen state."""
+        chosen = self.chosen()
+        if chosen is None:
+            return queryset
+        found: QuerySet[TaskInstance] = queryset.in_state(InstanceState(chosen))  # type: ignore[attr-defined]  # TaskInstanceQuerySet
+        # Says the same once more, in the words of the partial index.
+        return found.filter(failed_at__isnull=False) if chosen == InstanceState.FAILED else found
+
+
+class TaskFilter(KnownChoiceFilter):
+    """One task. Of many tasks only the chosen one is offered; links and the search box lead to it."""
+
+    title = _("task")
+    parameter_name = "task"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the visible tasks, when there are few."""
+        found = Task.objects.visible_to(request.user).order_by("name").values_list("pk", "name")[: MOST_CHOICES + 1]
+        choices = [(str(pk), name) for pk, name in found]
+        wanted = request.GET.get(self.parameter_name, "")
+        if len(choices) > MOST_CHOICES:
+            choices = [choice for choice in choices if choice[0] == wanted]
+        if wanted.isdecimal() and wanted not in {key for key, _name in choices}:
+            # A deleted task has a history still; whose it is, the list's own rows say.
+            choices.append((wanted, f"#{wanted}"))
+        return choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow to the chosen task, newest tick first: that is the order of the index that finds them."""
+        chosen = self.chosen()
+        if chosen is None or int(chosen) > 2**31 - 1:
+            return queryset
+        return queryset.filter(task_id=int(chosen))

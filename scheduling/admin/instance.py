@@ -1,0 +1,302 @@
+"""Instances: what was planned and what became of it. Read-only; cancel and "run again" are actions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.admin.base import LedgerAdmin
+from accounts.admin.cells import NOTHING, badge, duration, exact_moment, link, moment, text_block
+from accounts.admin.filters import NamespaceFilter
+from accounts.models import User
+from scheduling.admin import instance_actions
+from scheduling.admin.filters import InstanceStateFilter, TaskFilter, TimeRangeFilter
+from scheduling.admin.ledger_row import ledger_row, prepare_ledger_rows
+from scheduling.admin.param_values import JsonTextField
+from scheduling.admin.params_form import masked_params
+from scheduling.admin.report import MOST_AT_ONCE
+from scheduling.domain.handlers import catalogue
+from scheduling.domain.states import EntryState, InstanceState
+from scheduling.models import QueueEntry, Task, TaskInstance, TaskRevision
+
+#: A word in the search box stands for at most so many tasks.
+MOST_TASKS = 500
+
+_BIGGEST_ID = 2**63 - 1
+
+
+@admin.register(TaskInstance)
+class TaskInstanceAdmin(LedgerAdmin):
+    """The history of all tasks, newest first, a day of it unless asked for more."""
+
+    list_display = (
+        "number",
+        "task_shown",
+        "state_shown",
+        "scheduled",
+        "took",
+        "attempts",
+        "origin_shown",
+        "namespace_shown",
+    )
+    list_display_links = ("number",)
+    list_filter = (TimeRangeFilter, InstanceStateFilter, TaskFilter, "origin", NamespaceFilter)
+    search_fields = ("id",)
+    search_help_text = gettext_lazy("Search by number or task")
+    actions = ("cancel_chosen", "rerun_chosen")
+    change_form_template = "admin/scheduling/taskinstance/change_form.html"
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "task_shown",
+                    "namespace_shown",
+                    "version_shown",
+                    "scheduled_exact",
+                    "origin_shown",
+                    "triggered_by_shown",
+                    "rerun_of_shown",
+                    "missed_shown",
+                )
+            },
+        ),
+        (
+            gettext_lazy("What became of it"),
+            {"fields": ("waiting_for", "reason", "message_shown", "attempts", "started", "finished", "took")},
+        ),
+        (gettext_lazy("Params"), {"fields": ("params_shown",)}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TaskInstance]:
+        """Return the visible instances with their queue entries; params are read on their own page only."""
+        return super().get_queryset(request).select_related("queue_entry").defer("params")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: TaskInstance | None = None) -> list[str]:
+        """Everything on the page."""
+        return [name for _title, options in self.fieldsets for name in options["fields"]]
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Newest first; of one task, in the order of the index that finds its instances."""
+        return ("-scheduled_for", "-id") if request.GET.get("task") else ("-id",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[TaskInstance], search_term: str
+    ) -> tuple[QuerySet[TaskInstance], bool]:
+        """Find an instance by its number, or those of the tasks whose name holds the text.
+
+        The names are looked up first, among the tasks, so that the history is only asked for ids.
+        """
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        number = int(term.removeprefix("#")) if term.removeprefix("#").isdecimal() else None
+        if number is not None:
+            return (queryset.filter(id=number) if number <= _BIGGEST_ID else queryset.none()), False
+        named = Task.objects.visible_to(request.user).filter(name__icontains=term)
+        return queryset.filter(task_id__in=list(named.values_list("pk", flat=True)[:MOST_TASKS])), False
+
+    def prepare_rows(self, request: HttpRequest, rows: Sequence[TaskInstance]) -> None:
+        """Find the names of tasks and namespaces for the whole page."""
+        prepare_ledger_rows(rows)
+
+    # Columns and fields
+
+    @admin.display(description=gettext_lazy("instance"))
+    def number(self, instance: TaskInstance) -> str:
+        """The instance's number."""
+        return f"#{instance.pk}"
+
+    @admin.display(description=gettext_lazy("task"))
+    def task_shown(self, instance: TaskInstance) -> SafeString:
+        """The task's name, linked while it exists."""
+        return ledger_row(instance).task_link()
+
+    @admin.display(description=gettext_lazy("namespace"))
+    def namespace_shown(self, instance: TaskInstance) -> str:
+        """The namespace's name."""
+        return ledger_row(instance).namespace
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_shown(self, instance: TaskInstance) -> SafeString:
+        """The state, with the sentence that says why."""
+        return badge(instance.state, instance.state_label, title=instance.message)
+
+    @admin.display(description=gettext_lazy("scheduled for"))
+    def scheduled(self, instance: TaskInstance) -> SafeString:
+        """The nominal moment."""
+        return moment(instance.scheduled_for)
+
+    @admin.display(description=gettext_lazy("scheduled for"))
+    def scheduled_exact(self, instance: TaskInstance) -> SafeString:
+        """The nominal moment, in full."""
+        return exact_moment(instance.scheduled_for)
+
+    @admin.display(description=gettext_lazy("took"))
+    def took(self, instance: TaskInstance) -> str:
+        """The time from its first start to its end."""
+        return duration(instance.started_at, instance.finished_at)
+
+    @admin.display(description=gettext_lazy("origin"))
+    def origin_shown(self, instance: TaskInstance) -> str:
+        """What made it."""
+        return str(instance.get_origin_display())
+
+    @admin.display(description=gettext_lazy("task version"))
+    def version_shown(self, instance: TaskInstance) -> str:
+        """The version of the definition that it runs."""
+        return str(instance.task_version)
+
+    @admin.display(description=gettext_lazy("triggered by"))
+    def triggered_by_shown(self, instance: TaskInstance) -> str:
+        """The person, who may be gone."""
+        if instance.triggered_by_id is None:
+            return NOTHING
+        user = User.objects.filter(pk=instance.triggered_by_id).first()
+        return user.get_username() if user else _("deleted user #%(id)s") % {"id": instance.triggered_by_id}
+
+    @admin.display(description=gettext_lazy("run again of"))
+    def rerun_of_shown(self, instance: TaskInstance) -> SafeString:
+        """The instance that it repeats."""
+        if instance.rerun_of is None:
+            return format_html("{}", NOTHING)
+        return link(_page(instance.rerun_of), f"#{instance.rerun_of}")
+
+    @admin.display(description=gettext_lazy("stands for"))
+    def missed_shown(self, instance: TaskInstance) -> SafeString | str:
+        """How many ticks were missed before it."""
+        if not instance.missed_count:
+            return NOTHING
+        count = _("%(n)d missed ticks since") % {"n": instance.missed_count}
+        return format_html("{} {}", count, exact_moment(instance.missed_since))
+
+    @admin.display(description=gettext_lazy("waits for"))
+    def waiting_for(self, instance: TaskInstance) -> SafeString | str:
+        """Why it does not run yet."""
+        entry = QueueEntry.objects.filter(pk=instance.pk).first() if not instance.is_final else None
+        if entry is None:
+            return NOTHING
+        if entry.cancel_requested_at is not None:
+            return entry.cancel_message or _("It was told to stop.")
+        match EntryState(entry.state):
+            case EntryState.READY:
+                return _("a worker of the queue %(queue)s that runs %(handler)s") % {
+                    "queue": entry.queue,
+                    "handler": entry.handler,
+                }
+            case EntryState.WAITING:
+                return _("an earlier instance of the task, or room within its limit")
+            case EntryState.DELAYED:
+                return format_html("{} {}", _("its next attempt:"), exact_moment(entry.run_at))
+            case EntryState.PLANNED:
+                return format_html("{} {}", _("its time:"), exact_moment(entry.run_at))
+        return NOTHING
+
+    @admin.display(description=gettext_lazy("message"))
+    def message_shown(self, instance: TaskInstance) -> SafeString:
+        """The sentence for people, with its line breaks."""
+        return text_block(instance.message)
+
+    @admin.display(description=gettext_lazy("started"))
+    def started(self, instance: TaskInstance) -> SafeString:
+        """Its first start."""
+        return exact_moment(instance.started_at)
+
+    @admin.display(description=gettext_lazy("finished"))
+    def finished(self, instance: TaskInstance) -> SafeString:
+        """Its end."""
+        return exact_moment(instance.finished_at)
+
+    @admin.display(description=gettext_lazy("params"))
+    def params_shown(self, instance: TaskInstance) -> SafeString:
+        """The params that it runs with: its own, or those of its version of the task; passwords hidden."""
+        revision = TaskRevision.objects.filter(task_id=instance.task_id, version=instance.task_version).first()
+        definition = revision.definition if revision is not None else {}
+        params = instance.params if instance.params is not None else definition.get("params")
+        if params is None:
+            return format_html("{}", NOTHING)
+        spec = catalogue.get(definition.get("handler", ""))
+        shown = masked_params(params, spec.params_schema() if spec else None)
+        return text_block(JsonTextField(schema={}, root={}, stored=None).prepare_value(shown))
+
+    # The page
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the instance with its executions and what can be done with it."""
+        instance = self.get_object(request, object_id)
+        context = {**(extra_context or {})}
+        if instance is not None:
+            context |= {
+                "title": _("Instance %(number)s") % {"number": instance},
+                "subtitle": None,
+                "state_badge": badge(instance.state, instance.state_label),
+                "executions": self._executions(instance),
+                "page_actions": self._page_actions(request, instance),
+                "refresh": instance.state in {InstanceState.READY, InstanceState.RUNNING},
+            }
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def _executions(self, instance: TaskInstance) -> list[dict[str, Any]]:
+        """Return the attempts, newest first; their app is not known here, only their addresses."""
+        attempts = instance.executions.filter(scheduled_for=instance.scheduled_for).order_by("-attempt", "-id")
+        return [
+            {
+                "number": link(reverse("admin:workers_execution_change", args=[each.pk]), f"#{each.pk}"),
+                "attempt": each.attempt,
+                "state": badge(each.state, each.get_state_display(), title=each.message),
+                "started": moment(each.started_at),
+                "took": duration(each.started_at, each.finished_at),
+                "message": each.message,
+                "log": link(reverse("admin:workers_execution_log", args=[each.pk]), _("Log")),
+            }
+            for each in attempts[:50]
+        ]
+
+    def _page_actions(self, request: HttpRequest, instance: TaskInstance) -> list[dict[str, Any]]:
+        if not self.has_operate_permission(request, instance):
+            return []
+        if not instance.is_final:
+            return [{"url": _page(instance.pk, "cancel"), "icon": "cancel", "label": _("Cancel"), "main": False}]
+        if not Task.objects.filter(pk=instance.task_id).exists():
+            return []
+        return [{"url": _page(instance.pk, "rerun"), "icon": "replay", "label": _("Run again"), "main": True}]
+
+    # What can be done
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add an address for each thing that can be done with one instance."""
+        return self.post_urls(("cancel", self._cancel), ("rerun", self._rerun)) + list(super().get_urls())
+
+    def _cancel(self, request: HttpRequest, instance: TaskInstance) -> HttpResponse:
+        instance_actions.cancel(request, [instance])
+        return self.back(request, instance)
+
+    def _rerun(self, request: HttpRequest, instance: TaskInstance) -> HttpResponse:
+        made = instance_actions.rerun(request, [instance])
+        return HttpResponseRedirect(_page(made[0].pk)) if made else self.back(request, instance)
+
+    @admin.action(description=gettext_lazy("Cancel"), permissions=["operate"])
+    def cancel_chosen(self, request: HttpRequest, queryset: QuerySet[TaskInstance]) -> None:
+        """Cancel the chosen instances."""
+        instance_actions.cancel(request, queryset[:MOST_AT_ONCE])
+
+    @admin.action(description=gettext_lazy("Run again"), permissions=["operate"])
+    def rerun_chosen(self, request: HttpRequest, queryset: QuerySet[TaskInstance]) -> None:
+        """Run the chosen instances again."""
+        instance_actions.rerun(request, queryset[:MOST_AT_ONCE])
+
+
+def _page(instance_id: int, verb: str = "change") -> str:
+    return reverse(f"admin:scheduling_taskinstance_{verb}", args=[instance_id])

@@ -1,0 +1,74 @@
+"""What rows of the history need to be shown: the names behind their ids, which may belong to nothing any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from accounts.admin.cells import link
+from accounts.models import Namespace
+from scheduling.models import Task, TaskRevision
+
+_KEY = "_rota_ledger_row"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerRow:
+    """The names that belong to one instance or execution."""
+
+    task_id: int
+    task: str
+    task_exists: bool
+    namespace: str
+
+    def task_link(self) -> SafeString:
+        """Return a link to the task, or the name of a deleted one."""
+        if self.task_exists:
+            return link(reverse("admin:scheduling_task_change", args=[self.task_id]), self.task)
+        title = _("This task was deleted.")
+        return format_html('<span class="rota-subtle" title="{}">{}</span>', title, self.task)
+
+
+def prepare_ledger_rows(rows: Sequence[Any]) -> None:
+    """Find the names for all ``rows`` (instances or executions) with three queries at most.
+
+    There is no join on purpose: history rows have no foreign keys, and an inner join would hide the history of
+    deleted tasks.
+    """
+    task_ids = {row.task_id for row in rows}
+    names: dict[int, str] = dict(Task.objects.filter(pk__in=task_ids).values_list("pk", "name"))
+    gone = task_ids - set(names)
+    last_names = _last_names(gone) if gone else {}
+    wanted = {row.namespace_id for row in rows}
+    namespaces = {each.pk: str(each) for each in Namespace.objects.filter(pk__in=wanted)}
+    for row in rows:
+        known = names.get(row.task_id)
+        row.__dict__[_KEY] = LedgerRow(
+            task_id=row.task_id,
+            task=known or last_names.get(row.task_id) or _("deleted task #%(id)s") % {"id": row.task_id},
+            task_exists=known is not None,
+            namespace=namespaces.get(row.namespace_id, f"#{row.namespace_id}"),
+        )
+
+
+def ledger_row(row: Any) -> LedgerRow:
+    """Return the names that belong to ``row``, looked up now unless `prepare_ledger_rows` did."""
+    if _KEY not in row.__dict__:
+        prepare_ledger_rows([row])
+    found: LedgerRow = row.__dict__[_KEY]
+    return found
+
+
+def _last_names(task_ids: set[int]) -> dict[int, str]:
+    revisions = TaskRevision.objects.filter(task_id__in=task_ids).order_by("task_id", "-version").distinct("task_id")
+    return {
+        task_id: _("%(name)s (deleted)") % {"name": name}
+        for task_id, name in revisions.values_list("task_id", "definition__name")
+        if name
+    }

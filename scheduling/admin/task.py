@@ -1,0 +1,358 @@
+"""Tasks: the list, the form made from the handler's schema, and what can be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.forms import Media
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.admin.base import RoleAwareAdmin, actor_of, may_in
+from accounts.admin.cells import NOTHING, badge, exact_moment, moment
+from accounts.admin.filters import NamespaceFilter
+from accounts.models import Namespace
+from accounts.permissions import permitted_namespaces, visible_to
+from accounts.roles import Action
+from scheduling.admin import task_actions
+from scheduling.admin.filters import HandlerFilter, QueueFilter, TaskStateFilter
+from scheduling.admin.last_instances import last_instance, prepare_last_instances
+from scheduling.admin.param_values import JsonTextField
+from scheduling.admin.params_form import masked_params
+from scheduling.admin.report import MOST_AT_ONCE, Report
+from scheduling.admin.task_fieldsets import read_only_fieldsets, task_fieldsets
+from scheduling.admin.task_form import TaskForm, task_form_class
+from scheduling.admin.task_words import STATE_WORDS, task_state, task_zone, trigger_words
+from scheduling.domain.errors import InvalidField
+from scheduling.domain.handlers import catalogue
+from scheduling.models import Task
+from scheduling.selectors import upcoming_fires
+from scheduling.services import delete_task, save_task
+
+#: The icon of each built-in handler; a plug-in's has the last one.
+ICONS = {"http": "http", "shell": "terminal", "sql": "database", "python": "code"}
+PLUG_IN_ICON = "extension"
+
+_MAY_OPERATE = "_rota_may_operate"
+
+
+@admin.register(Task)
+class TaskAdmin(RoleAwareAdmin):
+    """The definitions. Whatever changes one goes through scheduling's services."""
+
+    list_display = ("name", "state", "trigger_shown", "next_run", "last_run", "handler_shown", "namespace", "buttons")
+    list_filter = (TaskStateFilter, NamespaceFilter, HandlerFilter, "trigger", QueueFilter)
+    list_select_related = ("namespace", "clock")
+    search_fields = ("name",)
+    search_help_text = gettext_lazy("Search by name")
+    sortable_by = ("name", "next_run")
+    ordering = ("namespace_id", "name")
+    actions = ("run_chosen", "pause_chosen", "resume_chosen", "duplicate_chosen")
+    add_form_template = change_form_template = "admin/scheduling/task/change_form.html"
+    readonly_fields = ("params_shown",)
+
+    @property
+    def media(self) -> Media:
+        """The page's script shows the fields that the chosen trigger uses."""
+        inherited: Media = super().media
+        return inherited + Media(js=["scheduling/task_form.js"])
+
+    # The list
+
+    def prepare_rows(self, request: HttpRequest, rows: Sequence[Task]) -> None:
+        """Find each task's latest instance, and whether the reader may run it."""
+        prepare_last_instances(rows)
+        for task in rows:
+            task.__dict__[_MAY_OPERATE] = may_in(request, Action.OPERATE, task.namespace_id)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, task: Task) -> SafeString:
+        """Whether it fires."""
+        state = task_state(task)
+        return badge(state, STATE_WORDS[state], title=task.clock.error)
+
+    @admin.display(description=gettext_lazy("trigger"))
+    def trigger_shown(self, task: Task) -> SafeString:
+        """The trigger as one line."""
+        return format_html('<span class="rota-trigger">{}</span>', trigger_words(task))
+
+    @admin.display(description=gettext_lazy("next run"), ordering="clock__next_run_at")
+    def next_run(self, task: Task) -> SafeString:
+        """The next tick, on the task's own clock."""
+        return moment(task.clock.next_run_at, zone=task_zone(task))
+
+    @admin.display(description=gettext_lazy("last run"))
+    def last_run(self, task: Task) -> SafeString:
+        """How the latest instance stands, and a link to it."""
+        instance = last_instance(task)
+        if instance is None:
+            return format_html("{}", NOTHING)
+        shown = badge(instance.state, instance.state_label, title=instance.message)
+        when = moment(instance.finished_at or instance.scheduled_for)
+        return format_html(
+            '<a class="rota-last" href="{}">{} {}</a>', task_actions.instance_url(instance.pk), shown, when
+        )
+
+    @admin.display(description=gettext_lazy("handler"), ordering="handler")
+    def handler_shown(self, task: Task) -> str:
+        """The handler's word."""
+        return task.handler
+
+    @admin.display(description=gettext_lazy("actions"))
+    def buttons(self, task: Task) -> SafeString:
+        """Buttons of the list's own form, sent to the task's own address."""
+        if not task.__dict__.get(_MAY_OPERATE):
+            return format_html("{}", NOTHING)
+        verb, icon, label = ("pause", "pause", _("Pause")) if task.enabled else ("resume", "resume", _("Resume"))
+        return format_html(
+            "{}{}", _icon_button(task, "run", "play_arrow", _("Run now")), _icon_button(task, verb, icon, label)
+        )
+
+    # The form
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
+        """Return the visible tasks with what every page of them shows."""
+        return super().get_queryset(request).select_related("namespace", "clock")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Ask for the handler first; then its form."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if not _asked_handler(request):
+            return self._choose_handler(request)
+        response: HttpResponse = super().add_view(request, form_url, extra_context)
+        return response
+
+    def _choose_handler(self, request: HttpRequest) -> HttpResponse:
+        specs = [spec for name in catalogue.names() if (spec := catalogue.get(name)) is not None]
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Add task"),
+            "subtitle": None,
+            "handlers": [
+                {"name": spec.name, "label": spec.label, "icon": ICONS.get(spec.name, PLUG_IN_ICON)} for spec in specs
+            ],
+        }
+        return TemplateResponse(request, "admin/scheduling/task/choose_handler.html", context)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the form with what is known of the saved task above it."""
+        context = dict(extra_context or {})
+        task = self.get_object(request, object_id) if object_id else None
+        if task is not None:
+            context |= self._facts(request, task)
+        else:
+            context["handler_label"] = _handler_label(_asked_handler(request))
+        try:
+            response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
+        except ValidationError as error:
+            # Sound when the form was checked and not any more when it was stored, such as a name just taken.
+            messages.error(request, " ".join(error.messages))
+            return HttpResponseRedirect(request.get_full_path())
+        return response
+
+    def _facts(self, request: HttpRequest, task: Task) -> dict[str, Any]:
+        state, zone = task_state(task), task_zone(task)
+        try:
+            fires = [exact_moment(fire, zone=zone) for fire in upcoming_fires(task, count=5)]
+        except InvalidField:
+            fires = []
+        return {
+            "handler_label": _handler_label(task.handler),
+            "state_badge": badge(state, STATE_WORDS[state]),
+            "clock_error": task.clock.error,
+            "trigger_words": trigger_words(task),
+            "fires": fires,
+            "instances_url": f"{reverse('admin:scheduling_taskinstance_changelist')}?task={task.pk}",
+            "page_actions": self._page_actions(request, task),
+        }
+
+    def _page_actions(self, request: HttpRequest, task: Task) -> list[dict[str, Any]]:
+        offered = []
+        if self.has_operate_permission(request, task):
+            offered.append(_page_action(task, "run", "play_arrow", _("Run now"), main=True))
+            offered.append(
+                _page_action(task, "pause", "pause", _("Pause"))
+                if task.enabled
+                else _page_action(task, "resume", "resume", _("Resume"))
+            )
+        if self.has_change_permission(request, task):
+            offered.append(_page_action(task, "duplicate", "content_copy", _("Duplicate")))
+        return offered
+
+    def get_form(
+        self, request: HttpRequest, obj: Task | None = None, change: bool = False, **kwargs: Any
+    ) -> type[TaskForm]:
+        """Return the form with the params of the task's handler."""
+        form: type[TaskForm] = super().get_form(
+            request, obj, change, **{"form": self._form_class(request, obj), **kwargs}
+        )
+        return form
+
+    def get_fieldsets(self, request: HttpRequest, obj: Task | None = None) -> Any:
+        """Return the groups of fields; somebody who may only look sees the params as they are stored."""
+        label = _handler_label(obj.handler if obj is not None else _asked_handler(request))
+        if obj is not None and not self.has_change_permission(request, obj):
+            return read_only_fieldsets(label)
+        return task_fieldsets(self._form_class(request, obj).params_form, label)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Task | None = None) -> tuple[str, ...]:
+        """A task stays in its namespace: its history, its connections and its readers are there."""
+        return self.readonly_fields if obj is None else ("namespace", *self.readonly_fields)
+
+    def _form_class(self, request: HttpRequest, obj: Task | None) -> type[TaskForm]:
+        handler = obj.handler if obj is not None else _asked_handler(request)
+        stored = obj.params if obj is not None and isinstance(obj.params, dict) else {}
+
+        def connections() -> Iterable[str]:
+            readable = visible_to(request.user, Namespace.objects.all(), path="pk")
+            names = readable.filter(connections__name__isnull=False).order_by("connections__name")
+            return names.values_list("connections__name", flat=True).distinct()
+
+        return task_form_class(handler, stored, {"connection": connections})
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Fill in the handler that was chosen, and the namespace when there is one only."""
+        initial = dict(super().get_changeform_initial_data(request))
+        allowed = list(permitted_namespaces(request.user, Action.ADMINISTER)[:2])
+        return (
+            initial | {"handler": _asked_handler(request)} | ({"namespace": allowed[0].pk} if len(allowed) == 1 else {})
+        )
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer the namespaces in which the reader may change definitions."""
+        if db_field.name == "namespace":
+            kwargs["queryset"] = permitted_namespaces(request.user, Action.ADMINISTER).distinct()
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        for right in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
+            if hasattr(field.widget, right):
+                setattr(field.widget, right, False)
+        return field
+
+    @admin.display(description=gettext_lazy("params"))
+    def params_shown(self, task: Task) -> SafeString:
+        """The stored params, passwords hidden."""
+        spec = catalogue.get(task.handler)
+        shown = masked_params(task.params, spec.params_schema() if spec else None)
+        text = JsonTextField(schema={}, root={}, stored=None).prepare_value(shown)
+        return format_html('<pre class="rota-block">{}</pre>', text)
+
+    # What changes something
+
+    def save_model(self, request: HttpRequest, obj: Task, form: Any, change: bool) -> None:
+        """Store the task through the service, which checks the reader's role and the task once more."""
+        save_task(obj, actor=actor_of(request))
+
+    def delete_model(self, request: HttpRequest, obj: Task) -> None:
+        """Delete the definition; what waits is cancelled, and the history stays."""
+        delete_task(obj, actor=actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
+        """Delete several, each as if it were the only one."""
+        for task in queryset:
+            delete_task(task, actor=actor_of(request))
+
+    def get_deleted_objects(
+        self, objs: Iterable[Task], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Name the definitions and nothing else: their history is not deleted, so it is not walked."""
+        tasks = list(objs)
+        names = [str(task) for task in tasks]
+        lacking = {str(self.opts.verbose_name) for task in tasks if not self.has_delete_permission(request, task)}
+        return names, {str(self.opts.verbose_name_plural): len(names)}, lacking, []
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add one address for each thing that can be done with one task."""
+        views = self.post_urls(
+            ("run", self._run), ("pause", self._pause), ("resume", self._resume), ("duplicate", self._duplicate)
+        )
+        return views + list(super().get_urls())
+
+    def _run(self, request: HttpRequest, task: Task) -> HttpResponse:
+        task_actions.run_now(request, [task])
+        return self.back(request, task)
+
+    def _pause(self, request: HttpRequest, task: Task) -> HttpResponse:
+        self._log(request, task, task_actions.pause(request, [task]), _("Paused."))
+        return self.back(request, task)
+
+    def _resume(self, request: HttpRequest, task: Task) -> HttpResponse:
+        self._log(request, task, task_actions.resume(request, [task]), _("Resumed."))
+        return self.back(request, task)
+
+    def _duplicate(self, request: HttpRequest, task: Task) -> HttpResponse:
+        copies = task_actions.duplicate(request, [task])
+        if not copies:
+            return self.back(request, task)
+        return HttpResponseRedirect(reverse("admin:scheduling_task_change", args=[copies[0].pk]))
+
+    def _log(self, request: HttpRequest, task: Task, report: Report, sentence: str) -> None:
+        """Write it into the page's history, which shows who did what."""
+        if report.done:
+            self.log_change(request, task, sentence)
+
+    @admin.action(description=gettext_lazy("Run now"), permissions=["operate"])
+    def run_chosen(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
+        """Queue one run of each chosen task."""
+        task_actions.run_now(request, queryset[:MOST_AT_ONCE])
+
+    @admin.action(description=gettext_lazy("Pause"), permissions=["operate"])
+    def pause_chosen(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
+        """Stop the triggers of the chosen tasks."""
+        task_actions.pause(request, queryset)
+
+    @admin.action(description=gettext_lazy("Resume"), permissions=["operate"])
+    def resume_chosen(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
+        """Let the triggers of the chosen tasks go on."""
+        task_actions.resume(request, queryset)
+
+    @admin.action(description=gettext_lazy("Duplicate"), permissions=["change"])
+    def duplicate_chosen(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
+        """Store paused copies of the chosen tasks."""
+        task_actions.duplicate(request, queryset[:MOST_AT_ONCE])
+
+
+def _asked_handler(request: HttpRequest) -> str:
+    """Return the handler that a new task is to have: what was posted, else what the address names."""
+    return request.POST.get("handler") or request.GET.get("handler", "")
+
+
+def _handler_label(name: str) -> str:
+    spec = catalogue.get(name)
+    return spec.label if spec is not None else name
+
+
+def _icon_button(task: Task, verb: str, icon: str, label: str) -> SafeString:
+    url = reverse(f"admin:scheduling_task_{verb}", args=[task.pk])
+    return format_html(
+        '<button type="submit" class="rota-icon-button" formaction="{}" title="{}" aria-label="{}: {}">'
+        '<span class="material-symbols-outlined" aria-hidden="true">{}</span></button>',
+        url,
+        label,
+        label,
+        task.name,
+        icon,
+    )
+
+
+def _page_action(task: Task, verb: str, icon: str, label: str, *, main: bool = False) -> dict[str, Any]:
+    url = reverse(f"admin:scheduling_task_{verb}", args=[task.pk])
+    return {"url": url, "icon": icon, "label": label, "main": main}

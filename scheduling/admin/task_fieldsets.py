@@ -1,0 +1,50 @@
+"""How the fields of a task are grouped: what, when, by which rules, within which limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from scheduling.admin.params_form import ParamsForm
+
+Fieldsets = list[tuple[Any, dict[str, Any]]]
+
+WHEN = ("trigger", "cron_expression", "timezone", "every_seconds", "run_at", "delay_seconds")
+WHEN_IN_DETAIL = ("starts_at", "ends_at", "anchor_at", "dst_gap", "dst_fold")
+POLICIES = ("overlap", "catch_up", "queue", "priority")
+POLICIES_IN_DETAIL = ("on_worker_lost", "misfire_grace_seconds", "max_catch_up")
+LIMITS = ("timeout_seconds", "max_attempts", "retry_backoff", "retry_delay_seconds", "retry_max_delay_seconds")
+LIMITS_IN_DETAIL = ("max_running", "kill_grace_seconds")
+
+
+def task_fieldsets(params: ParamsForm | None, handler_label: str) -> Fieldsets:
+    """Return the groups of the form for a task; the params stand right after what they belong to."""
+    folded = params.folded() if params else []
+    names = [name for name in params.names() if name not in folded] if params else ["params"]
+    return [
+        (_("What"), {"fields": ("namespace", "name", "description", "enabled", "handler")}),
+        (handler_label, {"fields": names, "classes": ("rota-params",)}),
+        *([(_("More of it"), {"fields": folded, "classes": ("collapse",)})] if folded else []),
+        *_rules(),
+    ]
+
+
+def read_only_fieldsets(handler_label: str) -> Fieldsets:
+    """Return the groups for somebody who may look at the task and not change it."""
+    return [
+        (_("What"), {"fields": ("namespace", "name", "description", "enabled")}),
+        (handler_label, {"fields": ("params_shown",)}),
+        *_rules(),
+    ]
+
+
+def _rules() -> Fieldsets:
+    return [
+        (_("When"), {"fields": WHEN, "classes": ("rota-when",)}),
+        (_("When, in detail"), {"fields": WHEN_IN_DETAIL, "classes": ("collapse", "rota-when")}),
+        (_("Policies"), {"fields": POLICIES}),
+        (_("Policies, in detail"), {"fields": POLICIES_IN_DETAIL, "classes": ("collapse",)}),
+        (_("Limits & retries"), {"fields": LIMITS}),
+        (_("Limits, in detail"), {"fields": LIMITS_IN_DETAIL, "classes": ("collapse",)}),
+    ]

@@ -1,0 +1,85 @@
+"""A task in a few words: its state, its trigger, and when it runs next."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.admin.cells import absolute
+from scheduling.domain.policies import TriggerKind
+from scheduling.models import Task
+
+
+class TaskState(StrEnum):
+    """What a person sees of a task."""
+
+    ENABLED = "enabled"
+    PAUSED = "paused"
+    #: Its trigger yields no more ticks.
+    FINISHED = "finished"
+    #: Its schedule cannot be planned.
+    ERROR = "error"
+
+
+STATE_WORDS = {
+    TaskState.ENABLED: gettext_lazy("enabled"),
+    TaskState.PAUSED: gettext_lazy("paused"),
+    TaskState.FINISHED: gettext_lazy("finished"),
+    TaskState.ERROR: gettext_lazy("error"),
+}
+
+_ENDED = Q(enabled=True, clock__next_run_at=None, clock__dirty=False, clock__error="") & ~Q(
+    trigger=TriggerKind.MANUAL.value
+)
+
+#: The same rules as `task_state`, for the database.
+STATE_FILTERS: dict[TaskState, Q] = {
+    TaskState.ENABLED: Q(enabled=True, clock__error="") & ~_ENDED,
+    TaskState.PAUSED: Q(enabled=False, clock__error=""),
+    TaskState.FINISHED: _ENDED,
+    TaskState.ERROR: ~Q(clock__error=""),
+}
+
+
+def task_state(task: Task) -> TaskState:
+    """Return the state of a task that was read together with its clock."""
+    if task.clock.error:
+        return TaskState.ERROR
+    if not task.enabled:
+        return TaskState.PAUSED
+    if task.trigger != TriggerKind.MANUAL and task.clock.next_run_at is None and not task.clock.dirty:
+        return TaskState.FINISHED
+    return TaskState.ENABLED
+
+
+def task_zone(task: Task) -> ZoneInfo | None:
+    """Return the task's time zone; None when this machine does not know it."""
+    try:
+        return ZoneInfo(task.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def trigger_words(task: Task) -> str:
+    """Return the trigger as one short line."""
+    match task.trigger:
+        case TriggerKind.CRON:
+            return task.cron_expression if task.timezone == "UTC" else f"{task.cron_expression} · {task.timezone}"
+        case TriggerKind.INTERVAL:
+            return _("every %(length)s") % {"length": span(task.every_seconds or 0)}
+        case TriggerKind.ONCE:
+            return _("once") if task.run_at is None else _("once, %(at)s") % {"at": absolute(task.run_at)}
+        case _:
+            return _("by hand")
+
+
+def span(seconds: int) -> str:
+    """Return a length of time in the units that express it exactly: 90 s, 5 min, 2 h, 1 d."""
+    for size, unit in ((86_400, _("%(n)d d")), (3600, _("%(n)d h")), (60, _("%(n)d min"))):
+        if seconds and seconds % size == 0:
+            return unit % {"n": seconds // size}
+    return _("%(n)d s") % {"n": seconds}

@@ -1,0 +1,169 @@
+"""Tasks and their triggers as JSON. Shapes only: whether a definition is sound, the services say."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts.api.fields import MomentField, NamespaceField
+from accounts.api.serializers import StrictModelSerializer, StrictSerializer
+from scheduling.api.task_state import TASK_STATE_CHOICES, clock_of, state_of
+from scheduling.domain.task_trigger import TRIGGER_FIELDS
+from scheduling.models import Task
+
+_PARAMS_SCHEMA = {"type": "object", "additionalProperties": True}
+
+#: How many fires a preview can show at once.
+MOST_FIRES = 100
+
+#: A run's moment lies within this much before and after now. What lies beyond is a typing error, and every day
+#: that is asked for becomes a partition of the history.
+LONGEST_AGO, LONGEST_AHEAD = timedelta(days=366), timedelta(days=3660)
+
+
+@extend_schema_field(_PARAMS_SCHEMA)
+class ParamsField(serializers.JSONField):
+    """A JSON object whose schema is the handler's."""
+
+
+class TaskSerializer(StrictModelSerializer[Task]):
+    """A definition: handler, params, trigger and policies; and, for reading, how it stands."""
+
+    namespace = NamespaceField(
+        required=False, help_text=_("Its name. Left out: “default” for a new task, unchanged for a stored one.")
+    )
+    params = ParamsField(
+        required=False, help_text=_("What the handler gets; GET /handlers/ has the JSON Schema of each handler.")
+    )
+    state = serializers.SerializerMethodField()
+    next_run_at = serializers.SerializerMethodField(
+        help_text=_("Empty until a scheduler has planned it, and while the task is paused, finished or manual.")
+    )
+    last_fired_for = serializers.SerializerMethodField()
+    schedule_error = serializers.SerializerMethodField(help_text=_("Why the schedule cannot be planned."))
+
+    class Meta:
+        model = Task
+        fields = [
+            "id",
+            "namespace",
+            "name",
+            "description",
+            "enabled",
+            "state",
+            "handler",
+            "params",
+            *TRIGGER_FIELDS,
+            "delay_seconds",
+            "catch_up",
+            "misfire_grace_seconds",
+            "max_catch_up",
+            "overlap",
+            "max_running",
+            "max_attempts",
+            "retry_backoff",
+            "retry_delay_seconds",
+            "retry_max_delay_seconds",
+            "timeout_seconds",
+            "kill_grace_seconds",
+            "on_worker_lost",
+            "priority",
+            "queue",
+            "next_run_at",
+            "last_fired_for",
+            "schedule_error",
+            "version",
+            "created_at",
+            "updated_at",
+        ]
+        read_only_fields = ["version", "created_at", "updated_at"]
+        # Whether a name is free is the service's question, with everything else that is wrong.
+        validators: list[Any] = []
+
+    @extend_schema_field(serializers.ChoiceField(choices=TASK_STATE_CHOICES))
+    def get_state(self, task: Task) -> str:
+        """Return how the task stands."""
+        return state_of(task).value
+
+    @extend_schema_field(MomentField(allow_null=True))
+    def get_next_run_at(self, task: Task) -> Any:
+        """Return the tick that the task waits for."""
+        clock = clock_of(task)
+        return MomentField().to_representation(clock.next_run_at) if clock and clock.next_run_at else None
+
+    @extend_schema_field(MomentField(allow_null=True))
+    def get_last_fired_for(self, task: Task) -> Any:
+        """Return the tick that fired last."""
+        clock = clock_of(task)
+        return MomentField().to_representation(clock.last_fired_for) if clock and clock.last_fired_for else None
+
+    def get_schedule_error(self, task: Task) -> str:
+        """Return why the schedule cannot be planned; empty when it can."""
+        clock = clock_of(task)
+        return clock.error if clock else ""
+
+
+class PreviewQuerySerializer(serializers.Serializer[Any]):
+    """How much of a preview is asked for."""
+
+    count = serializers.IntegerField(min_value=1, max_value=MOST_FIRES, default=10)
+    after = MomentField(required=False, help_text=_("The first fire lies after this moment; by default, now."))
+
+
+class TriggerSerializer(StrictModelSerializer[Task]):
+    """The fields of a trigger that is not stored, and how much of its preview is asked for."""
+
+    count = serializers.IntegerField(min_value=1, max_value=MOST_FIRES, default=10)
+    after = MomentField(required=False, help_text=_("The first fire lies after this moment; by default, now."))
+
+    class Meta:
+        model = Task
+        fields = [*TRIGGER_FIELDS, "delay_seconds", "count", "after"]
+        extra_kwargs = {"trigger": {"required": True}}
+        validators: list[Any] = []
+
+
+class FireSerializer(serializers.Serializer[Any]):
+    """One moment at which a trigger fires."""
+
+    at = MomentField(help_text=_("In UTC."))
+    local = serializers.CharField(help_text=_("The same moment on the wall clock of the task's time zone."))
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """What a trigger will do."""
+
+    timezone = serializers.CharField()
+    fires = FireSerializer(many=True, help_text=_("Fewer than asked for when the trigger ends before."))
+
+
+class RunSerializer(StrictSerializer):
+    """A run outside the task's own trigger."""
+
+    params = ParamsField(required=False, allow_null=True, help_text=_("Laid over the task's own params, key by key."))
+    at = MomentField(required=False, allow_null=True, help_text=_("Run it then; by default, now."))
+    key = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text=_("The idempotency key, for clients that cannot set a header; at most 200 characters."),
+    )
+
+    def validate_at(self, at: datetime | None) -> datetime | None:
+        """Refuse moments that nobody can mean."""
+        now = timezone.now()
+        if at is not None and not now - LONGEST_AGO <= at <= now + LONGEST_AHEAD:
+            raise serializers.ValidationError(_("Choose a moment within a year before and ten years after now."))
+        return at
+
+    def validate_params(self, params: Any) -> Any:
+        """Refuse what is not a JSON object."""
+        if params is not None and not isinstance(params, dict):
+            raise serializers.ValidationError(_("Params are a JSON object."))
+        return params

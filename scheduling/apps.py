@@ -1,0 +1,11 @@
+"""Registers the app that decides what should run and when."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class SchedulingConfig(AppConfig):
+    """Tasks, their triggers and policies, and the instances that they fire."""
+
+    name = "scheduling"
+    verbose_name = _("Scheduling")

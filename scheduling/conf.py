@@ -1,0 +1,36 @@
+"""What an installation can set about scheduling: ``settings.SCHEDULING``, with defaults."""
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchedulingConf:
+    """Durations are in seconds."""
+
+    #: How far ahead a scheduler reads due clocks.
+    HORIZON_SECONDS: float = 30.0
+    #: The longest sleep of a scheduler, should every wake-up be lost.
+    LONGEST_SLEEP_SECONDS: float = 15.0
+    #: How many firings go into one statement.
+    FIRE_BATCH: int = 500
+    #: How many due clocks one read fetches.
+    READ_BATCH: int = 5000
+    #: How often the maintainers (reaping, sweeping) run.
+    MAINTENANCE_SECONDS: float = 5.0
+    #: How many days of partitions are kept ready ahead.
+    PARTITION_DAYS_AHEAD: int = 7
+
+
+@lru_cache(maxsize=1)
+def conf() -> SchedulingConf:
+    """Return the settings of this process; an unknown key raises ImproperlyConfigured with its name."""
+    given = dict(getattr(settings, "SCHEDULING", {}))
+    known = {field.name for field in fields(SchedulingConf)}
+    for key in given:
+        if key not in known:
+            raise ImproperlyConfigured(f"SCHEDULING[{key!r}] is not a setting; known: {', '.join(sorted(known))}")
+    return SchedulingConf(**given)

@@ -1,0 +1,65 @@
+"""How Rota talks to PostgreSQL beside the ORM: packaged SQL, connections of its own, the database's clock."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.db import connection as django_connection
+
+#: Channels of NOTIFY. A payload is a hint only: every reader also looks by itself now and then.
+CLOCK_CHANNEL = "rota_clock"
+QUEUE_CHANNEL = "rota_queue"
+CONTROL_CHANNEL = "rota_control"
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@cache
+def sql_file(path: Path) -> bytes:
+    """Return the text of a packaged SQL statement; each file is read once in a process's life."""
+    return path.read_bytes()
+
+
+def own_connection(purpose: str) -> Connection:
+    """Open a connection outside Django's handling, in autocommit, for a loop or an engine verb.
+
+    Plans are made anew for each execution: a plan that was cached while the queue was empty reads the
+    whole backlog later. ``purpose`` shows in pg_stat_activity. Raises psycopg.OperationalError.
+    """
+    params = dict(django_connection.get_connection_params())
+    for key in ("cursor_factory", "context", "prepare_threshold", "server_side_binding"):
+        params.pop(key, None)
+    params["application_name"] = f"rota {purpose}"[:63]
+    params.setdefault("connect_timeout", 5)
+    params |= {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+    conn: Connection = psycopg.connect(**params, autocommit=True)
+    conn.execute("SET plan_cache_mode = force_custom_plan")
+    conn.execute("SET timezone = 'UTC'")
+    return conn
+
+
+def callers_connection() -> Connection:
+    """Return the connection of the current Django thread, so that a verb joins the caller's transaction."""
+    django_connection.ensure_connection()
+    wrapped: Connection = django_connection.connection
+    return wrapped
+
+
+def close_quietly(conn: Connection | None) -> None:
+    """Close ``conn``, whatever state it is in."""
+    if conn is not None:
+        with suppress(psycopg.Error, OSError):
+            conn.close()
+
+
+def database_now(conn: Connection) -> datetime:
+    """Return the database's clock; the only one that counts."""
+    row = conn.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None  # noqa: S101 - a SELECT of one expression has one row
+    moment: datetime = row[0]
+    return moment.astimezone(UTC)

@@ -1,0 +1,39 @@
+"""The values that a task's policies can take. The first member of each is the default."""
+
+from enum import StrEnum
+
+
+class TriggerKind(StrEnum):
+    """Which rule yields the fire times."""
+
+    CRON = "cron"
+    INTERVAL = "interval"
+    ONCE = "once"
+    MANUAL = "manual"
+
+
+class Overlap(StrEnum):
+    """What happens to a new instance while an earlier one of the same task is unfinished."""
+
+    #: It ends as ``skipped``.
+    SKIP = "skip"
+    #: One may wait; the others end as ``skipped``.
+    QUEUE_ONE = "queue_one"
+    #: All of them wait.
+    QUEUE_ALL = "queue_all"
+    #: It runs beside the earlier one.
+    ALLOW = "allow"
+
+
+class OnWorkerLost(StrEnum):
+    """What happens to an instance whose worker vanished while it ran."""
+
+    RETRY = "retry"
+    FAIL = "fail"
+
+
+class Backoff(StrEnum):
+    """How the delay before the next attempt grows."""
+
+    EXPONENTIAL = "exponential"
+    FIXED = "fixed"

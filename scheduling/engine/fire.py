@@ -1,0 +1,82 @@
+"""fire: due ticks become instances, each at most once, whoever else tries at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import psycopg
+
+from scheduling.db import Connection, sql_file
+from scheduling.engine.partitions import create_partitions, days_of, is_missing_partition
+
+_FIRE = Path(__file__).parent / "sql" / "fire.sql"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tick:
+    """One due tick and what the policies say about it."""
+
+    task_id: int
+    #: What the clock showed when the tick was planned; if it shows something else by now, the tick is not ours.
+    expect: datetime
+    #: What the clock shall show afterwards; None ends the trigger.
+    next_run_at: datetime | None
+    #: The moment that the instance stands for.
+    fire_for: datetime
+    #: False: the tick becomes a `skipped` row that says what was passed over.
+    runs: bool = True
+    missed_count: int | None = None
+    missed_since: datetime | None = None
+    message: str = ""
+
+
+@dataclass(kw_only=True, slots=True)
+class Fired:
+    """What one call of `fire` did."""
+
+    #: Ticks whose clock we advanced. The others were fired, edited or held by somebody else, or are early.
+    task_ids: list[int] = field(default_factory=list)
+    instances: int = 0
+    #: Queues that got something to claim.
+    queues: set[str] = field(default_factory=set)
+    #: Tasks whose new entries wait for admission.
+    limited: set[int] = field(default_factory=set)
+
+
+def fire(conn: Connection, ticks: Sequence[Tick]) -> Fired:
+    """Fire ``ticks``, of distinct tasks, in one statement that either happens as a whole or not at all.
+
+    Losing a tick to another scheduler, or to an edit, is an ordinary result: it is missing from
+    `Fired.task_ids`. A day without a partition gets one. ``conn`` must be in autocommit.
+    """
+    if not ticks:
+        return Fired()
+    params = {
+        "task_ids": [tick.task_id for tick in ticks],
+        "expect": [tick.expect for tick in ticks],
+        "next_run_at": [tick.next_run_at for tick in ticks],
+        "fire_for": [tick.fire_for for tick in ticks],
+        "runs": [tick.runs for tick in ticks],
+        "missed_count": [tick.missed_count for tick in ticks],
+        "missed_since": [tick.missed_since for tick in ticks],
+        "message": [tick.message for tick in ticks],
+    }
+    try:
+        rows = conn.execute(sql_file(_FIRE), params).fetchall()
+    except psycopg.errors.CheckViolation as error:
+        if not is_missing_partition(error):
+            raise
+        create_partitions(conn, days_of(tick.fire_for for tick in ticks))
+        rows = conn.execute(sql_file(_FIRE), params).fetchall()
+    fired = Fired()
+    for task_id, inserted, queue, limited in rows:
+        fired.task_ids.append(task_id)
+        fired.instances += bool(inserted)
+        if limited:
+            fired.limited.add(task_id)
+        elif queue is not None:
+            fired.queues.add(queue)
+    return fired

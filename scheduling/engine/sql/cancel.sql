@@ -1,0 +1,20 @@
+-- Purpose: end what has not started; ask what runs to stop.
+-- Takes:   ids, message.
+-- Locks:   the entries, in id order, waiting for whoever holds them: success that comes first wins.
+WITH wanted AS MATERIALIZED (
+    SELECT instance_id, scheduled_for, state, task_id, limited FROM rota_queue_entry
+    WHERE instance_id = ANY(%(ids)s::bigint[])
+    ORDER BY instance_id
+    FOR UPDATE
+),
+gone AS (
+    DELETE FROM rota_queue_entry e
+    WHERE e.instance_id = ANY(ARRAY(SELECT instance_id FROM wanted WHERE state <> 1))
+),
+asked AS (
+    UPDATE rota_queue_entry e
+    SET cancel_requested_at = coalesce(e.cancel_requested_at, clock_timestamp()),
+        cancel_message = coalesce(e.cancel_message, %(message)s)
+    WHERE e.instance_id = ANY(ARRAY(SELECT instance_id FROM wanted WHERE state = 1))
+)
+SELECT instance_id, scheduled_for, state = 1, task_id, limited FROM wanted

@@ -1,0 +1,12 @@
+"""What can go wrong with scheduling, one class for each situation."""
+
+
+class SchedulingError(Exception):
+    """The root of this app's errors; its text is a sentence for people."""
+
+
+class UnknownTask(SchedulingError):
+    """No such task in that namespace, or not one that the caller may see."""
+
+    def __init__(self, name: str, namespace: str) -> None:
+        super().__init__(f"There is no task “{name}” in the namespace “{namespace}”.")

@@ -1,0 +1,34 @@
+"""manage.py runscheduler: turn due tasks into instances."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from scheduling.runtime.loop import SchedulerLoop
+from workers.runtime.maintainers import worker_maintainers
+
+
+class Command(BaseCommand):
+    """Parses, wires and starts; the loop is in scheduling/runtime/loop.py."""
+
+    help = (
+        "Turns due tasks into instances, and decides what becomes of work whose worker was lost. Start as many as "
+        "you like, on any machines: none leads, and none is missed. Ends on SIGTERM or Ctrl-C."
+    )
+    requires_migrations_checks = True
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until a signal comes."""
+        loop = SchedulerLoop(maintainers=worker_maintainers(), report=self._say)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: loop.stop())
+        self._say("started")
+        loop.run()
+        self._say("stopped")
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(f"scheduler: {line}")
+        self.stdout.flush()

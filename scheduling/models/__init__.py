@@ -1,0 +1,14 @@
+"""What should run and when. These models know accounts; nothing here knows workers or alerts.
+
+Foreign keys of live and history rows carry no database constraint: a constraint would lock the task row
+for every instance, and would stop a whole partition from being dropped.
+"""
+
+from scheduling.models.clock import TaskClock
+from scheduling.models.instance import TaskInstance
+from scheduling.models.queue import QueueEntry
+from scheduling.models.revision import TaskRevision
+from scheduling.models.run_key import RunKey
+from scheduling.models.task import Task
+
+__all__ = ["QueueEntry", "RunKey", "Task", "TaskClock", "TaskInstance", "TaskRevision"]

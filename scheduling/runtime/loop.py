@@ -1,0 +1,250 @@
+"""SchedulerLoop: reads due clocks ahead, sleeps until the first of them, and fires.
+
+Several loops may run on one database. None of them leads: each tick is won by compare-and-set, and every chore is
+harmless when done twice.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+
+from scheduling.conf import SchedulingConf, conf
+from scheduling.db import CLOCK_CHANNEL, Connection, close_quietly, database_now, own_connection
+from scheduling.domain.clock import DatabaseClock
+from scheduling.engine.admit import admit, admit_waiting
+from scheduling.engine.fire import fire
+from scheduling.engine.partitions import create_ahead
+from scheduling.engine.promote import next_promotion, promote
+from scheduling.listen import Listener
+from scheduling.notify import ENTRIES, Notifier
+from scheduling.runtime.clock_reader import KnownClock, plan_dirty, read_some, read_window
+from scheduling.runtime.maintainer import Chores, Maintainer
+from scheduling.runtime.tally import Tally
+
+logger = logging.getLogger(__name__)
+
+#: A tick that somebody else holds is looked at again after so long; they commit within milliseconds.
+CONTENDED = timedelta(milliseconds=10)
+
+#: Firing aims this far behind the due moment: a statement that arrives early is refused and must be sent again.
+MARGIN = timedelta(microseconds=500)
+
+
+class SchedulerLoop:
+    """One scheduler. `turn` does what is due and says when to come back; `run` repeats it until `stop`."""
+
+    def __init__(
+        self,
+        *,
+        maintainers: Sequence[Maintainer] = (),
+        report: Callable[[str], None] = lambda line: None,
+        settings: SchedulingConf | None = None,
+    ) -> None:
+        self._conf = settings or conf()
+        self._maintainers = [
+            Maintainer(name="partitions", every_seconds=600, run=self._create_partitions),
+            Maintainer(name="admitted", every_seconds=self._conf.MAINTENANCE_SECONDS, run=self._sweep_admission),
+            *maintainers,
+        ]
+        self._due_at = dict.fromkeys((chore.name for chore in self._maintainers), 0.0)
+        self._report = report
+        self._clock = DatabaseClock()
+        self._listener = Listener("scheduler listen", [CLOCK_CHANNEL])
+        self._notifier = Notifier()
+        self._conn: Connection | None = None
+        self._stopping = threading.Event()
+        self._tally = Tally()
+        self._forget()
+
+    def stop(self) -> None:
+        """End `run` after the current turn. May be called from a signal handler."""
+        self._stopping.set()
+        self._listener.interrupt()
+
+    def run(self) -> None:
+        """Turn and sleep until `stop`; when the database is gone, wait and go on by itself."""
+        pause = 0.5
+        next_line = time.monotonic() + 60
+        while not self._stopping.is_set():
+            try:
+                sleep_seconds = self.turn()
+                pause = 0.5
+            except psycopg.Error as error:
+                logger.warning("scheduler: %s", str(error).strip(), extra={"action": "database_lost"})
+                self._forget()
+                close_quietly(self._conn)
+                self._conn = None
+                sleep_seconds, pause = pause, min(pause * 2, 10.0)
+            heard = self._listener.wait(min(sleep_seconds, max(0.0, next_line - time.monotonic())))
+            self._take_note(heard)
+            if time.monotonic() >= next_line:
+                self._report(self._tally.line())
+                next_line += 60
+        self.close()
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._notifier.close()
+        self._listener.close()
+        close_quietly(self._conn)
+        self._conn = None
+
+    def turn(self) -> float:
+        """Do everything that is due now; return for how many seconds there is nothing to do."""
+        conn = self._connection()
+        self._read(conn)
+        self._fire_due(conn)
+        self._promote_due(conn)
+        self._maintain(conn)
+        return self._seconds_until_next()
+
+    def _connection(self) -> Connection:
+        if self._conn is None or self._conn.closed:
+            self._conn = own_connection("scheduler")
+        return self._conn
+
+    def _forget(self) -> None:
+        """Start from nothing: read everything anew with the next turn."""
+        self._heap: list[tuple[datetime, int]] = []
+        self._known: dict[int, KnownClock] = {}
+        #: Every clock that is due by then is known; None: read anew at once.
+        self._complete_until: datetime | None = None
+        self._read_again_at = datetime.min.replace(tzinfo=UTC)
+        self._next_promotion: datetime | None = None
+        self._promotions_known = False
+
+    def _take_note(self, heard: dict[str, set[str]]) -> None:
+        payloads = heard.get(CLOCK_CHANNEL, set())
+        if self._listener.reconnected or payloads - {ENTRIES}:
+            self._listener.reconnected = False
+            self._complete_until = None
+        if payloads:
+            self._promotions_known = False
+
+    # Reading ahead
+
+    def _read(self, conn: Connection) -> None:
+        if self._complete_until is None:
+            self._sync_clock(conn)
+            while plan_dirty(conn) == 1000:
+                pass
+        elif self._clock.now() < self._read_again_at:
+            return
+        else:
+            self._sync_clock(conn)
+        until = self._clock.now() + timedelta(seconds=self._conf.HORIZON_SECONDS)
+        clocks, complete_until = read_window(conn, until=until, limit=self._conf.READ_BATCH)
+        self._complete_until = complete_until
+        # A window that did not fit into one read goes on where it ended; another is read well before its end.
+        early = timedelta(seconds=self._conf.HORIZON_SECONDS / 3) if complete_until == until else timedelta(0)
+        self._read_again_at = complete_until - early
+        self._known.clear()
+        self._heap.clear()
+        for clock in clocks:
+            self._remember(clock)
+
+    def _remember(self, clock: KnownClock, *, not_before: datetime | None = None) -> None:
+        if clock.next_run_at is None:
+            return
+        clock.warm_up()
+        self._known[clock.task_id] = clock
+        heapq.heappush(self._heap, (max(clock.next_run_at, not_before or clock.next_run_at), clock.task_id))
+
+    def _sync_clock(self, conn: Connection) -> None:
+        asked_at = time.monotonic()
+        now = database_now(conn)
+        self._clock.sync(now, asked_at=asked_at, answered_at=time.monotonic())
+
+    # Firing
+
+    def _fire_due(self, conn: Connection) -> None:
+        now = self._clock.now()
+        due: dict[int, KnownClock] = {}
+        while self._heap and self._heap[0][0] + MARGIN <= now:
+            _, task_id = heapq.heappop(self._heap)
+            if (clock := self._known.pop(task_id, None)) is not None:
+                due[task_id] = clock
+        clocks = list(due.values())
+        for start in range(0, len(clocks), self._conf.FIRE_BATCH):
+            self._fire(conn, clocks[start : start + self._conf.FIRE_BATCH], now)
+
+    def _fire(self, conn: Connection, clocks: Sequence[KnownClock], now: datetime) -> None:
+        by_id = {clock.task_id: clock for clock in clocks}
+        ticks = {clock.task_id: clock.tick(now) for clock in clocks}
+        fired = fire(conn, list(ticks.values()))
+        self._notifier.queues(fired.queues)
+        self._admit(conn, fired.limited)
+        if fired.task_ids:
+            earliest = min(ticks[task_id].fire_for for task_id in fired.task_ids)
+            delay = (self._clock.now() - earliest).total_seconds()
+            self._tally.fired(instances=fired.instances, delay_seconds=delay)
+        for task_id in fired.task_ids:
+            clock, tick = by_id[task_id], ticks[task_id]
+            assert self._complete_until is not None  # noqa: S101 - nothing is due before something was read
+            if tick.next_run_at is not None and tick.next_run_at <= self._complete_until:
+                self._remember(replace(clock, next_run_at=tick.next_run_at))
+        lost = by_id.keys() - set(fired.task_ids)
+        if lost:
+            # Fired or being fired by another scheduler, edited, or refused as early: look again.
+            for clock in read_some(conn, lost):
+                self._remember(clock, not_before=self._clock.now() + CONTENDED)
+
+    def _admit(self, conn: Connection, task_ids: set[int]) -> None:
+        admitted = admit(conn, task_ids)
+        self._tally.add("skipped", admitted.skipped)
+        self._notifier.queues(admitted.queues)
+
+    # Planned runs and retries
+
+    def _promote_due(self, conn: Connection) -> None:
+        if self._promotions_known and (self._next_promotion is None or self._next_promotion > self._clock.now()):
+            return
+        while True:
+            promoted = promote(conn)
+            self._tally.add("promoted", promoted.count)
+            self._notifier.queues(promoted.queues)
+            self._admit(conn, promoted.limited)
+            if promoted.count < 500:
+                break
+        self._next_promotion = next_promotion(conn)
+        self._promotions_known = True
+
+    # Chores
+
+    def _maintain(self, conn: Connection) -> None:
+        for chore in self._maintainers:
+            if time.monotonic() < self._due_at[chore.name]:
+                continue
+            self._due_at[chore.name] = time.monotonic() + chore.every_seconds
+            done = chore.run(conn)
+            self._tally.add(chore.name, done.count)
+            self._notifier.queues(done.queues)
+            self._admit(conn, done.limited)
+
+    def _create_partitions(self, conn: Connection) -> Chores:
+        made = create_ahead(conn, now=self._clock.now(), days=self._conf.PARTITION_DAYS_AHEAD)
+        return Chores(count=made)
+
+    def _sweep_admission(self, conn: Connection) -> Chores:
+        admitted = admit_waiting(conn)
+        return Chores(count=admitted.ready + admitted.skipped, queues=admitted.queues)
+
+    def _seconds_until_next(self) -> float:
+        now = self._clock.now()
+        moments = [now + timedelta(seconds=self._conf.LONGEST_SLEEP_SECONDS)]
+        if self._heap:
+            moments.append(self._heap[0][0] + MARGIN)
+        if self._complete_until is not None:
+            moments.append(self._read_again_at)
+        if self._next_promotion is not None:
+            moments.append(self._next_promotion)
+        chores = min(self._due_at.values()) - time.monotonic()
+        return max(0.0, min((min(moments) - now).total_seconds(), chores))

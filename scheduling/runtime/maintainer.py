@@ -1,0 +1,29 @@
+"""Maintainer: a chore that a scheduler does now and then. Any scheduler may do it, even at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from scheduling.db import Connection
+
+
+@dataclass(kw_only=True, slots=True)
+class Chores:
+    """What one run of a maintainer did, and whom it concerns."""
+
+    #: How many rows it changed, for the log line.
+    count: int = 0
+    #: Queues that got something to claim.
+    queues: set[str] = field(default_factory=set)
+    #: Limited tasks that got room.
+    limited: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Maintainer:
+    """A named chore with its interval; idempotent, so that several schedulers need no leader."""
+
+    name: str
+    every_seconds: float
+    run: Callable[[Connection], Chores]

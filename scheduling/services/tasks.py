@@ -1,0 +1,82 @@
+"""What people do to definitions: save, pause, resume, duplicate, delete."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from accounts.permissions import require
+from accounts.roles import Action
+from scheduling.db import callers_connection
+from scheduling.domain.policies import TriggerKind
+from scheduling.engine.cancel import cancel
+from scheduling.models import QueueEntry, Task
+from scheduling.notify import announce_on_commit
+from scheduling.services.validation import validate_task
+
+
+@transaction.atomic
+def save_task(task: Task, *, actor: User | None = None) -> Task:
+    """Check and store a new or changed task; schedulers follow as soon as the transaction commits.
+
+    Raises ValidationError by field, or PermissionDenied; then nothing is stored. ``actor`` None is the
+    system itself.
+    """
+    require(actor, Action.ADMINISTER, task.namespace)
+    if task.pk is not None:
+        # A task must not be moved out of a namespace by somebody who may do nothing there.
+        before = Task.objects.only("namespace").get(pk=task.pk)
+        require(actor, Action.ADMINISTER, before.namespace_id)
+    if task.trigger == TriggerKind.ONCE and task.run_at is None and task.delay_seconds is not None:
+        task.run_at = timezone.now() + timedelta(seconds=task.delay_seconds)
+    validate_task(task)
+    task.save()
+    task.refresh_from_db(fields=["version", "updated_at"])
+    return task
+
+
+def pause_task(task: Task, *, actor: User | None = None) -> None:
+    """Stop the task's trigger; what is queued or running goes on. Pausing twice changes nothing."""
+    require(actor, Action.OPERATE, task.namespace_id)
+    Task.objects.filter(pk=task.pk, enabled=True).update(enabled=False)
+    task.enabled = False
+
+
+def resume_task(task: Task, *, actor: User | None = None) -> None:
+    """Let the trigger go on; ticks missed meanwhile follow the task's catch-up policy."""
+    require(actor, Action.OPERATE, task.namespace_id)
+    Task.objects.filter(pk=task.pk, enabled=False).update(enabled=True)
+    task.enabled = True
+
+
+def duplicate_task(task: Task, *, actor: User | None = None) -> Task:
+    """Store a paused copy under a free name, and return it."""
+    require(actor, Action.ADMINISTER, task.namespace_id)
+    taken = set(Task.objects.filter(namespace=task.namespace_id).values_list("name", flat=True))
+    number, name = 2, _("%(name)s (copy)") % {"name": task.name[:180]}
+    while name in taken:
+        name = _("%(name)s (copy %(number)d)") % {"name": task.name[:180], "number": number}
+        number += 1
+    copy = Task.objects.get(pk=task.pk)
+    copy.pk = None
+    copy._state.adding = True
+    copy.name, copy.enabled = name, False
+    copy.save()
+    copy.refresh_from_db()
+    return copy
+
+
+@transaction.atomic
+def delete_task(task: Task, *, actor: User | None = None) -> None:
+    """Delete a definition. What waits is cancelled, what runs is asked to stop, and the history stays."""
+    require(actor, Action.ADMINISTER, task.namespace_id)
+    name = task.name
+    Task.objects.select_for_update().get(pk=task.pk)
+    ids = list(QueueEntry.objects.filter(task=task.pk).values_list("instance_id", flat=True))
+    cancel(callers_connection(), ids, message=_("The task “%(name)s” was deleted.") % {"name": name})
+    task.delete()
+    announce_on_commit(control=True)

@@ -1,0 +1,107 @@
+"""Is this task's definition sound? One answer for the admin, the API and the commands."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from scheduling.domain.errors import InvalidField
+from scheduling.domain.handlers import catalogue
+from scheduling.domain.policies import TriggerKind
+from scheduling.domain.task_trigger import TRIGGER_FIELDS, spec_of_task
+from scheduling.domain.triggers.base import Trigger
+from scheduling.domain.triggers.registry import build_trigger
+from scheduling.models import Task
+
+#: The model's name of each field of a trigger's specification, where the two differ.
+_FIELD_OF = {"kind": "trigger", "anchor": "anchor_at", "at": "run_at"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One thing that is wrong: the field, the place inside it (for params), and a sentence."""
+
+    field: str
+    message: str
+    path: tuple[str | int, ...] = ()
+
+    def __str__(self) -> str:
+        place = ".".join(str(part) for part in self.path)
+        return f"{place}: {self.message}" if place else self.message
+
+
+def trigger_of(task: Task) -> Trigger:
+    """Return the trigger that the task's fields describe; raises InvalidField with the model's field name."""
+    fields = {name: getattr(task, name) for name in TRIGGER_FIELDS}
+    spec = spec_of_task(task_id=task.pk, created_at=task.created_at if task.pk else None, **fields)
+    try:
+        return build_trigger(spec)
+    except InvalidField as error:
+        raise InvalidField(_FIELD_OF.get(error.field, error.field), error.message, error.params) from error
+
+
+def find_problems(task: Task) -> list[Problem]:
+    """Return everything that is wrong with ``task`` as it stands, saved or not; an empty list when it is sound."""
+    problems: list[Problem] = []
+    try:
+        task.full_clean(exclude=["version", "created_at", "updated_at"])
+    except ValidationError as error:
+        for field, messages in error.message_dict.items():
+            problems += [Problem(field=field, message=message) for message in messages]
+    return problems + _trigger_problems(task) + params_problems(task.handler, task.params)
+
+
+def validate_task(task: Task) -> None:
+    """Raise django's ValidationError, by field, when ``task`` is not sound."""
+    by_field: dict[str, list[str]] = {}
+    for problem in find_problems(task):
+        by_field.setdefault(problem.field, []).append(str(problem))
+    if by_field:
+        raise ValidationError(by_field)
+
+
+def params_problems(handler: str, params: object) -> list[Problem]:
+    """Return what is wrong with ``params`` for ``handler``, an unknown handler included."""
+    if not handler:
+        return []
+    spec = catalogue.get(handler)
+    if spec is None:
+        names = catalogue.names()
+        near = difflib.get_close_matches(handler, names, n=1)
+        message = _("There is no handler “%(name)s”.") % {"name": handler}
+        hint = (
+            _("Did you mean “%(near)s”?") % {"near": near[0]}
+            if near
+            else _("Installed: %(names)s.") % {"names": ", ".join(names)}
+        )
+        return [Problem(field="handler", message=f"{message} {hint}")]
+    if not isinstance(params, Mapping):
+        return [Problem(field="params", message=_("Params are a JSON object."))]
+    return [Problem(field="params", path=error.path, message=error.message) for error in spec.check_params(params)]
+
+
+def _trigger_problems(task: Task) -> list[Problem]:
+    try:
+        trigger = trigger_of(task)
+    except InvalidField as error:
+        return [Problem(field=error.field, message=_(error.message) % error.params)]
+    if task.trigger == TriggerKind.ONCE and _schedule_changed(task):
+        now = timezone.now()
+        # A few seconds of patience: "now" in somebody's form is past by the time it arrives.
+        if trigger.next_after(now - timedelta(seconds=60)) is None:
+            return [Problem(field="run_at", message=_("This moment has passed; choose one that lies ahead."))]
+    return []
+
+
+def _schedule_changed(task: Task) -> bool:
+    if task._state.adding:
+        return True
+    stored: Mapping[str, Any] | None = Task.objects.filter(pk=task.pk).values(*TRIGGER_FIELDS).first()
+    return stored is None or any(stored[name] != getattr(task, name) for name in TRIGGER_FIELDS)

@@ -1,0 +1,44 @@
+// Shows only the fields that the chosen trigger uses. Without this script all of them are shown; the server
+// ignores what a trigger does not use.
+"use strict";
+
+(() => {
+  const USED_BY = {
+    cron_expression: ["cron"],
+    timezone: ["cron"],
+    dst_gap: ["cron"],
+    dst_fold: ["cron"],
+    every_seconds: ["interval"],
+    anchor_at: ["interval"],
+    run_at: ["once"],
+    delay_seconds: ["once"],
+    starts_at: ["cron", "interval"],
+    ends_at: ["cron", "interval"],
+  };
+
+  const rowOf = (name) => {
+    const input = document.querySelector(`[name="${name}"], [name="${name}_0"]`);
+    return input && input.closest(".form-row");
+  };
+
+  const show = (trigger) => {
+    for (const [name, kinds] of Object.entries(USED_BY)) {
+      const row = rowOf(name);
+      if (row && !row.querySelector(".errorlist")) {
+        row.hidden = !kinds.includes(trigger);
+      }
+    }
+    for (const group of document.querySelectorAll("fieldset.rota-when.collapse")) {
+      const rows = [...group.querySelectorAll(".form-row")];
+      group.hidden = rows.length > 0 && rows.every((row) => row.hidden);
+    }
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const select = document.querySelector('select[name="trigger"]');
+    if (select) {
+      select.addEventListener("change", () => show(select.value));
+      show(select.value);
+    }
+  });
+})();

@@ -1,0 +1,110 @@
+"""fire: a tick starts at most one instance."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from scheduling.db import Connection, database_now, own_connection
+from scheduling.engine.fire import Fired, Tick, fire
+from scheduling.models import QueueEntry, Task, TaskClock, TaskInstance
+from tests.factories import make_task
+from tests.support.threads import at_once
+
+
+def due_task(conn: Connection, *, ago: float = 1.0, **over: object) -> tuple[Task, datetime]:
+    """A task whose clock shows a tick that is due."""
+    task = make_task(trigger="interval", every_seconds=60, **over)
+    due = database_now(conn) - timedelta(seconds=ago)
+    TaskClock.objects.filter(task=task).update(next_run_at=due, dirty=False)
+    return task, due
+
+
+def tick(task: Task, due: datetime, **over: object) -> Tick:
+    fields: dict[str, object] = {
+        "task_id": task.pk,
+        "expect": due,
+        "next_run_at": due + timedelta(minutes=1),
+        "fire_for": due,
+    }
+    return Tick(**{**fields, **over})  # type: ignore[arg-type] # a test's shorthand
+
+
+def test_a_due_tick_becomes_one_instance_and_one_entry_and_moves_the_clock(conn: Connection) -> None:
+    task, due = due_task(conn, overlap="allow", priority=2, queue="q")
+    fired = fire(conn, [tick(task, due)])
+    assert (fired.task_ids, fired.instances, fired.queues, fired.limited) == ([task.pk], 1, {"q"}, set())
+    instance = TaskInstance.objects.get(task=task)
+    entry = QueueEntry.objects.get(instance=instance.pk)
+    assert (instance.scheduled_for, instance.state, instance.origin) == (due, "ready", "schedule")
+    assert entry.sort_key == due - timedelta(seconds=60)
+    clock = TaskClock.objects.get(task=task)
+    assert (clock.next_run_at, clock.last_fired_for) == (due + timedelta(minutes=1), due)
+
+
+def test_the_same_tick_cannot_be_fired_twice(conn: Connection) -> None:
+    task, due = due_task(conn)
+    fire(conn, [tick(task, due)])
+    assert fire(conn, [tick(task, due)]).task_ids == []
+    TaskClock.objects.filter(task=task).update(next_run_at=due)
+    again = fire(conn, [tick(task, due)])
+    assert (again.task_ids, again.instances) == ([task.pk], 0), "a clock that is turned back makes no second instance"
+    assert TaskInstance.objects.filter(task=task).count() == 1
+
+
+def test_of_several_schedulers_at_once_exactly_one_fires_each_tick(conn: Connection) -> None:
+    ticks = [tick(*due_task(conn)) for _ in range(20)]
+    others = [own_connection("test") for _ in range(4)]
+    try:
+        answers: list[Fired] = at_once(*(lambda c=c: fire(c, ticks) for c in others))
+    finally:
+        for other in others:
+            other.close()
+    won = sorted(task_id for answer in answers for task_id in answer.task_ids)
+    assert won == sorted(t.task_id for t in ticks)
+    assert TaskInstance.objects.count() == 20
+
+
+def test_nothing_fires_before_its_time_on_the_databases_clock(conn: Connection) -> None:
+    task, due = due_task(conn, ago=-60)
+    assert fire(conn, [tick(task, due)]).task_ids == []
+    assert TaskClock.objects.get(task=task).next_run_at == due
+
+
+def test_a_tick_that_shall_not_run_is_a_row_that_says_why(conn: Connection) -> None:
+    task, due = due_task(conn)
+    fire(conn, [tick(task, due, runs=False, missed_count=7, missed_since=due, message="7 missed")])
+    instance = TaskInstance.objects.get(task=task)
+    assert (instance.state, instance.reason, instance.message) == ("skipped", "misfire", "7 missed")
+    assert (instance.missed_count, instance.missed_since) == (7, due)
+    assert not QueueEntry.objects.exists()
+
+
+def test_an_edited_schedule_does_not_fire_until_it_is_planned_anew(conn: Connection) -> None:
+    task, due = due_task(conn)
+    Task.objects.filter(pk=task.pk).update(every_seconds=30)
+    assert fire(conn, [tick(task, due)]).task_ids == []
+
+
+def test_a_paused_task_does_not_fire(conn: Connection) -> None:
+    task, due = due_task(conn)
+    Task.objects.filter(pk=task.pk).update(enabled=False)
+    assert fire(conn, [tick(task, due)]).task_ids == []
+    assert TaskClock.objects.get(task=task).held_at == due
+
+
+@pytest.mark.parametrize("overlap", ["skip", "queue_one", "queue_all"])
+def test_a_limited_task_waits_for_admission(conn: Connection, overlap: str) -> None:
+    task, due = due_task(conn, overlap=overlap)
+    fired = fire(conn, [tick(task, due)])
+    assert (fired.limited, fired.queues) == ({task.pk}, set())
+    assert QueueEntry.objects.get().state == 2
+
+
+def test_a_day_without_a_partition_gets_one(conn: Connection) -> None:
+    task = make_task(trigger="interval", every_seconds=60)
+    due = datetime(2001, 2, 3, 4, 5, tzinfo=UTC)
+    TaskClock.objects.filter(task=task).update(next_run_at=due, dirty=False)
+    assert fire(conn, [tick(task, due)]).instances == 1
+    conn.execute("DROP TABLE rota_instance_p20010203, rota_execution_p20010203, rota_log_chunk_p20010203")

@@ -1,0 +1,30 @@
+"""Functions that the workers of these tests run."""
+
+from __future__ import annotations
+
+from workers.functions import task
+from workers.handlers.base import HandlerContext
+
+
+@task(name="tests.nothing")
+def nothing() -> None:
+    """Succeed at once."""
+
+
+@task(name="tests.wait_for_cancel")
+def wait_for_cancel(context: HandlerContext, seconds: float = 60) -> str:
+    """Run until somebody cancels it."""
+    context.logger.info("waiting")
+    return "cancelled" if context.wait_cancelled(seconds) else "waited in vain"
+
+
+@task(name="tests.divide")
+def divide(by: int) -> float:
+    """Divide one."""
+    return 1 / by
+
+
+@task(name="tests.give")
+def give(value: object) -> object:
+    """Return what it is given, whatever the database thinks of it."""
+    return {"nul": "a\x00b", "large": "x" * 2_000_000, "number": float("nan")}.get(str(value), value)

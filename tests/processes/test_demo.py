@@ -1,0 +1,118 @@
+"""The demo: everything a newcomer starts, from nothing, as separate processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.processes import ROOT
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.processes]
+
+
+def bare_environment(home: Path) -> dict[str, str]:
+    """A machine without PostgreSQL in its PATH, and without any setting."""
+    return {"PATH": "/usr/bin:/bin", "HOME": os.environ.get("HOME", "/"), "ROTA_HOME": str(home)}
+
+
+def says(output: Path, text: str) -> bool:
+    """Whether ``text`` has been written to ``output``."""
+    return text in output.read_text()
+
+
+def users_of(home: Path) -> list[psutil.Process]:
+    """The processes, apart from dead ones, that name ``home`` in their command line or environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE or process.pid == os.getpid():
+                continue
+            if str(home) in " ".join(process.cmdline()) or process.environ().get("ROTA_HOME") == str(home):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def test_every_demo_task_ends_as_expected_and_no_process_stays(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    done = subprocess.run(
+        [sys.executable, "manage.py", "demo", "--exit-when-done", "--port", "0"],
+        cwd=ROOT,
+        env=bare_environment(home),
+        capture_output=True,
+        text=True,
+        timeout=115,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All 6 demo tasks ended as expected." in done.stdout
+    assert "\x1b[" not in done.stdout, "plain when it is not a terminal"
+    assert (home / "demo_password").stat().st_mode & 0o777 == 0o600
+    wait_until(lambda: not users_of(home), what="every process has ended")
+
+
+def test_ctrl_c_stops_everything_and_a_second_start_goes_on_with_the_same_data(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    logins = []
+    for number in range(2):
+        output = tmp_path / f"demo-{number}.log"
+        with output.open("wb") as sink:
+            demo = subprocess.Popen(
+                [sys.executable, "manage.py", "demo", "--port", "0"],
+                cwd=ROOT,
+                env={**bare_environment(home), "PYTHONUNBUFFERED": "1"},
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            wait_until(partial(says, output, "greeting"), seconds=60, what="the greeting has run")
+        finally:
+            demo.send_signal(signal.SIGINT)
+            code = demo.wait(timeout=30)
+        said = output.read_text()
+        assert code == 0, said
+        assert "Stopped." in said
+        assert "Traceback" not in said
+        wait_until(lambda: not users_of(home), what="every process has ended")
+        logins.append(next(line for line in said.splitlines() if "Log-in" in line))
+    assert logins[0] == logins[1]
+
+
+def test_a_second_demo_on_the_same_data_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    first = subprocess.Popen(
+        [sys.executable, "manage.py", "demo", "--port", "0"],
+        cwd=ROOT,
+        env=bare_environment(home),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(
+            lambda: (home / "demo.lock").exists() and (home / "demo.lock").read_text(), what="the first holds on"
+        )
+        second = subprocess.run(
+            [sys.executable, "manage.py", "demo", "--port", "0"],
+            cwd=ROOT,
+            env=bare_environment(home),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert second.returncode == 1
+        assert "running already" in second.stderr
+        assert "Traceback" not in second.stderr
+    finally:
+        first.send_signal(signal.SIGINT)
+        first.wait(timeout=30)
+    wait_until(lambda: not users_of(home), what="every process has ended")

@@ -1,0 +1,22 @@
+"""The same thing in several threads at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def at_once(*calls: Callable[[], T]) -> list[T]:
+    """Run ``calls`` in threads that start together; return their answers in order, or raise the first error."""
+    barrier = threading.Barrier(len(calls))
+
+    def together(call: Callable[[], T]) -> T:
+        barrier.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result() for future in [pool.submit(together, call) for call in calls]]

@@ -1,0 +1,81 @@
+"""The filters of the list of executions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.filters import KnownChoiceFilter
+from scheduling.domain.states import EntryState
+from scheduling.models import QueueEntry
+from workers.domain.states import ExecutionState
+from workers.models import Execution, Node
+from workers.models.execution import EXECUTION_STATE_LABELS
+
+#: More nodes than this are no help to choose from; links from a node's page still work.
+MOST_NODES = 100
+
+_BIGGEST_ID = 2**63 - 1
+
+
+class ExecutionStateFilter(KnownChoiceFilter):
+    """The states of an execution."""
+
+    title = _("state")
+    parameter_name = "state"
+    pills = True
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the states."""
+        return [(state.value, label) for state, label in EXECUTION_STATE_LABELS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
+        """Narrow to the chosen state; what runs is known by the leases in the small queue."""
+        chosen = self.chosen()
+        if chosen is None:
+            return queryset
+        if chosen == ExecutionState.RUNNING:
+            leases = QueueEntry.objects.filter(state=EntryState.RUNNING.value).values("lease_id")
+            return queryset.filter(id__in=leases, state=chosen)
+        return queryset.filter(state=chosen)
+
+
+class NodeFilter(KnownChoiceFilter):
+    """The node that ran it."""
+
+    title = _("node")
+    parameter_name = "node"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the nodes seen most recently, and the one that was asked for."""
+        nodes = list(Node.objects.order_by("-last_seen_at").values_list("pk", "name")[:MOST_NODES])
+        wanted = request.GET.get(self.parameter_name, "")
+        choices = sorted(((str(pk), name) for pk, name in nodes), key=lambda choice: choice[1])
+        if wanted.isdecimal() and int(wanted) < 2**31 and wanted not in {key for key, _name in choices}:
+            choices.append((wanted, f"#{wanted}"))
+        return choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
+        """Narrow to the chosen node."""
+        chosen = self.chosen()
+        return queryset if chosen is None else queryset.filter(node_id=int(chosen))
+
+
+class InstanceFilter(KnownChoiceFilter):
+    """The attempts at one instance; only links lead here."""
+
+    title = _("instance")
+    parameter_name = "instance"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the instance that was asked for."""
+        wanted = request.GET.get(self.parameter_name, "")
+        return [(wanted, f"#{wanted}")] if wanted.isdecimal() and int(wanted) <= _BIGGEST_ID else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
+        """Narrow to that instance."""
+        chosen = self.chosen()
+        return queryset if chosen is None else queryset.filter(instance_id=int(chosen))

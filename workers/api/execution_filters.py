@@ -1,0 +1,40 @@
+"""How the list of executions is narrowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.api.filters import CharFilter, ChoiceFilter, FilterSet, IdFilter, MomentFilter
+from scheduling.domain.states import EntryState
+from scheduling.models import QueueEntry
+from workers.api.execution_serializers import EXECUTION_STATE_CHOICES
+from workers.domain.states import ExecutionState
+from workers.models import Execution
+from workers.models.execution import ExecutionQuerySet
+
+
+class ExecutionFilter(FilterSet):
+    """The query string of `GET /executions/`."""
+
+    namespace = CharFilter(field_name="namespace__name", label=_("the namespace's name"))
+    instance = IdFilter(field_name="instance_id", label=_("the instance's id"))
+    task = IdFilter(field_name="task_id", label=_("the task's id"))
+    task_name = CharFilter(field_name="task__name", label=_("the present name of a task"))
+    handler = CharFilter(field_name="task__handler", label=_("the task's present handler"))
+    node = CharFilter(field_name="node__name", label=_("the node's name"))
+    state = ChoiceFilter(method="narrow_to_state", choices=EXECUTION_STATE_CHOICES)
+    scheduled_from = MomentFilter(field_name="scheduled_for", lookup_expr="gte", label=_("from this moment on"))
+    scheduled_to = MomentFilter(field_name="scheduled_for", lookup_expr="lt", label=_("before this moment"))
+
+    class Meta:
+        model = Execution
+        fields: list[str] = []
+
+    def narrow_to_state(self, queryset: ExecutionQuerySet, name: str, value: str) -> Any:
+        """Keep the executions in the state; what runs is looked up in the small queue, not in the history."""
+        if value == ExecutionState.RUNNING:
+            leases = QueueEntry.objects.filter(state=EntryState.RUNNING.value).values("lease_id")
+            queryset = queryset.filter(id__in=leases)
+        return queryset.filter(state=value)

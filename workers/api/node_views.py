@@ -1,0 +1,101 @@
+"""The endpoints of nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from rest_framework import mixins, serializers, viewsets
+
+from accounts.api.filters import CharFilter, FilterSet
+from accounts.api.pagination import ByName
+from accounts.api.responses import INVALID, UNAUTHENTICATED
+from accounts.api.serializers import StrictModelSerializer
+from scheduling.db import callers_connection, database_now
+from workers.domain.states import NodeHealth
+from workers.models import Node
+
+HEALTH_LABELS = {
+    NodeHealth.ONLINE: _("online"),
+    NodeHealth.DRAINING: _("takes no new work"),
+    NodeHealth.STOPPED: _("ended in order"),
+    NodeHealth.LOST: _("gone silent without a word"),
+}
+
+
+#: Value and word for people.
+HEALTH_CHOICES = [(health.value, label) for health, label in HEALTH_LABELS.items()]
+
+
+class NodeSerializer(StrictModelSerializer[Node]):
+    """One named place where a worker runs."""
+
+    health = serializers.SerializerMethodField()
+    queues = serializers.ListField(child=serializers.CharField(), read_only=True)
+    handlers = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = Node
+        fields = [
+            "id",
+            "name",
+            "health",
+            "host",
+            "pid",
+            "queues",
+            "handlers",
+            "slots",
+            "busy",
+            "version",
+            "started_at",
+            "last_seen_at",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(choices=HEALTH_CHOICES))
+    def get_health(self, node: Node) -> str:
+        """Return the worker's own word, judged by the age of its heartbeat."""
+        return node.health(self.context["now"]).value
+
+
+class NodeFilter(FilterSet):
+    """The query string of `GET /nodes/`."""
+
+    name = CharFilter()
+    queue = CharFilter(method="narrow_to_serving", label=_("serves this queue"))
+    handler = CharFilter(method="narrow_to_serving", label=_("runs this handler"))
+
+    class Meta:
+        model = Node
+        fields: list[str] = []
+
+    def narrow_to_serving(self, queryset: QuerySet[Node], name: str, value: str) -> Any:
+        """Keep the nodes that serve the queue, or run the handler."""
+        return queryset.filter(**{f"{name}s__contains": [value]})
+
+
+@extend_schema(tags=["nodes"])
+@extend_schema_view(
+    list=extend_schema(
+        operation_id="list_nodes",
+        summary="List nodes",
+        description="By name. Nodes serve every namespace, so everybody who is logged in may see them.",
+        responses={200: NodeSerializer(many=True), 400: INVALID, 401: UNAUTHENTICATED},
+    )
+)
+class NodeViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Node]):
+    """Where work runs."""
+
+    queryset = Node.objects.all()
+    serializer_class = NodeSerializer
+    filterset_class = NodeFilter
+    pagination_class = ByName
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """Return the context with the database's clock, which heartbeats are written by."""
+        context = dict(super().get_serializer_context())
+        if not getattr(self, "swagger_fake_view", False):
+            context["now"] = database_now(callers_connection())
+        return context

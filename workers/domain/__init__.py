@@ -1,0 +1,1 @@
+"""What workers decide without a database or a framework."""

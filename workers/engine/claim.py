@@ -1,0 +1,63 @@
+"""claim: ready instances become running ones, with a lease each, for exactly one worker."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from scheduling.db import Connection, sql_file
+
+_CLAIM = Path(__file__).parent / "sql" / "claim.sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One leased instance. The fields stand in the order of the statement's columns."""
+
+    instance_id: int
+    #: The id of the execution; every report must show it.
+    lease_id: int
+    scheduled_for: datetime
+    namespace_id: int
+    task_id: int
+    task_version: int
+    handler: str
+    #: Counted from 1, losses included.
+    attempt: int
+    losses: int
+    max_attempts: int
+    timeout_seconds: int | None
+    own_params: bool
+    sort_key: datetime
+
+
+def claim(
+    conn: Connection,
+    *,
+    node_id: int,
+    incarnation: int,
+    queues: Collection[str],
+    handlers: Collection[str],
+    slots: int,
+) -> list[Claimed]:
+    """Claim up to ``slots`` ready instances of ``queues`` that one of ``handlers`` can run; first come first.
+
+    Each claim writes an execution, so that there is evidence should this worker vanish. A node that was
+    taken over by a newer incarnation, or drains, gets nothing.
+    """
+    if slots <= 0 or not queues or not handlers:
+        return []
+    lanes = [(queue, handler) for queue in queues for handler in handlers]
+    rows = conn.execute(
+        sql_file(_CLAIM),
+        {
+            "node_id": node_id,
+            "incarnation": incarnation,
+            "queues": [queue for queue, _ in lanes],
+            "handlers": [handler for _, handler in lanes],
+            "slots": slots,
+        },
+    ).fetchall()
+    return [Claimed(*row) for row in rows]

@@ -1,0 +1,62 @@
+-- Purpose: accept reports of attempts: end them, and their instances, or put the instance back for a retry.
+-- Takes:   parallel arrays, one element for each report, and constant bounds of scheduled_for, so that only
+--          the partitions concerned are opened.
+-- Locks:   the entries whose lease the report shows, in id order.
+-- Guard:   (instance, lease). A report whose lease is no longer the current one changes nothing and is missing
+--          from the answer. Success beats a cancel request; a retry loses to it.
+WITH report AS MATERIALIZED (
+    SELECT * FROM unnest(
+        %(instance_ids)s::bigint[], %(lease_ids)s::bigint[], %(states)s::text[], %(reasons)s::text[],
+        %(messages)s::text[], %(results)s::text[], %(retry_seconds)s::float8[]
+    ) AS r (instance_id, lease_id, state, reason, message, result, retry_seconds)
+),
+mine AS MATERIALIZED (
+    SELECT e.instance_id, e.scheduled_for, e.task_id, e.limited, e.attempt, e.queue, e.claimed_at,
+        r.lease_id, r.state, r.reason, r.message, r.result::jsonb AS result, r.retry_seconds,
+        e.cancel_message,
+        CASE
+            WHEN r.state = 'succeeded' THEN 'succeeded'
+            WHEN r.state = 'cancelled' THEN 'cancelled'
+            -- The worker stopped before the work ended; that is no attempt of the task's own.
+            WHEN r.state = 'lost' AND r.retry_seconds IS NOT NULL AND e.cancel_requested_at IS NULL THEN 'retry'
+            WHEN r.retry_seconds IS NOT NULL AND e.cancel_requested_at IS NOT NULL THEN 'cancelled'
+            WHEN r.retry_seconds IS NOT NULL AND e.attempt - e.losses < e.max_attempts THEN 'retry'
+            ELSE 'failed'
+        END AS decision
+    FROM rota_queue_entry e JOIN report r USING (instance_id)
+    WHERE e.lease_id = r.lease_id AND e.state = 1
+    ORDER BY e.instance_id
+    FOR UPDATE OF e
+),
+gone AS (
+    DELETE FROM rota_queue_entry e
+    WHERE e.instance_id = ANY(ARRAY(SELECT instance_id FROM mine WHERE decision <> 'retry'))
+),
+again AS (
+    UPDATE rota_queue_entry e
+    SET state = 3, lease_id = NULL, holder = NULL, claimed_at = NULL, deadline_at = NULL,
+        losses = e.losses + (m.state = 'lost')::int,
+        run_at = clock_timestamp() + make_interval(secs => m.retry_seconds),
+        sort_key = clock_timestamp() + make_interval(secs => m.retry_seconds) + (e.sort_key - e.run_at)
+    FROM mine m WHERE e.instance_id = m.instance_id AND m.decision = 'retry'
+),
+execution AS (
+    UPDATE rota_execution x
+    SET state = m.state, reason = m.reason, message = m.message, result = m.result, finished_at = clock_timestamp()
+    FROM mine m
+    WHERE x.id = m.lease_id AND x.scheduled_for = m.scheduled_for
+        AND x.scheduled_for BETWEEN %(lo)s AND %(hi)s AND x.state = 'running'
+),
+instance AS (
+    UPDATE rota_instance i
+    SET outcome = m.decision,
+        reason = CASE WHEN m.decision = 'cancelled' THEN 'cancelled' ELSE m.reason END,
+        message = CASE WHEN m.decision = 'cancelled' THEN coalesce(m.cancel_message, m.message) ELSE m.message END,
+        attempts = m.attempt, last_execution_id = m.lease_id, started_at = coalesce(i.started_at, m.claimed_at),
+        finished_at = clock_timestamp(),
+        failed_at = CASE WHEN m.decision = 'failed' THEN clock_timestamp() END
+    FROM mine m
+    WHERE m.decision <> 'retry' AND i.id = m.instance_id AND i.scheduled_for = m.scheduled_for
+        AND i.scheduled_for BETWEEN %(lo)s AND %(hi)s
+)
+SELECT instance_id, lease_id, decision, task_id, limited FROM mine

@@ -1,0 +1,41 @@
+-- Purpose: end leases that nobody can report for any more: their worker is gone, or their deadline passed long ago.
+-- Takes:   lease_seconds (silence after which a worker counts as gone), slack_seconds (after a deadline),
+--          max_losses, limit, and optionally the one incarnation whose leases are to be ended in any case.
+-- Locks:   the entries, in id order, skipping those that somebody is completing at this moment.
+WITH orphan AS MATERIALIZED (
+    SELECT e.instance_id, e.scheduled_for, e.lease_id, e.task_id, e.limited, e.losses, e.queue, e.claimed_at,
+        e.cancel_requested_at IS NOT NULL AS cancel, e.cancel_message, e.attempt,
+        coalesce(e.deadline_at < clock_timestamp() - make_interval(secs => %(slack_seconds)s), false) AS overdue
+    FROM rota_queue_entry e
+    WHERE e.state = 1 AND (
+        e.holder = %(incarnation)s::bigint
+        OR e.deadline_at < clock_timestamp() - make_interval(secs => %(slack_seconds)s)
+        OR NOT EXISTS (
+            SELECT FROM rota_node n
+            WHERE n.incarnation = e.holder AND n.state <> 'stopped'
+                AND n.last_seen_at > clock_timestamp() - make_interval(secs => %(lease_seconds)s)
+        )
+    )
+    ORDER BY e.instance_id LIMIT %(limit)s
+    FOR UPDATE OF e SKIP LOCKED
+),
+decided AS MATERIALIZED (
+    SELECT o.*, CASE
+        WHEN o.cancel THEN 'cancelled'
+        WHEN o.overdue THEN 'failed'
+        WHEN t.id IS NULL OR t.on_worker_lost = 'fail' OR o.losses >= %(max_losses)s THEN 'failed'
+        ELSE 'again' END AS decision
+    FROM orphan o LEFT JOIN rota_task t ON t.id = o.task_id
+),
+again AS (
+    UPDATE rota_queue_entry e
+    SET state = 0, lease_id = NULL, holder = NULL, claimed_at = NULL, deadline_at = NULL, losses = e.losses + 1
+    WHERE e.instance_id = ANY(ARRAY(SELECT instance_id FROM decided WHERE decision = 'again'))
+),
+gone AS (
+    DELETE FROM rota_queue_entry e
+    WHERE e.instance_id = ANY(ARRAY(SELECT instance_id FROM decided WHERE decision <> 'again'))
+)
+SELECT instance_id, scheduled_for, lease_id, task_id, limited, queue, decision, attempt, overdue, claimed_at,
+    cancel_message
+FROM decided

@@ -1,0 +1,24 @@
+-- Purpose: write what `reap` decided into the history, in the same transaction.
+-- Takes:   parallel arrays and constant bounds of scheduled_for.
+WITH v AS MATERIALIZED (
+    SELECT * FROM unnest(
+        %(instance_ids)s::bigint[], %(scheduled_for)s::timestamptz[], %(lease_ids)s::bigint[],
+        %(states)s::text[], %(reasons)s::text[], %(messages)s::text[], %(decisions)s::text[], %(attempts)s::int[],
+        %(claimed_at)s::timestamptz[], %(ends)s::text[]
+    ) AS v (instance_id, scheduled_for, lease_id, state, reason, message, decision, attempt, claimed_at, ending)
+),
+execution AS (
+    UPDATE rota_execution x
+    SET state = v.state, reason = v.reason, message = v.message, finished_at = clock_timestamp()
+    FROM v
+    WHERE x.id = v.lease_id AND x.scheduled_for = v.scheduled_for
+        AND x.scheduled_for BETWEEN %(lo)s AND %(hi)s AND x.state = 'running'
+)
+UPDATE rota_instance i
+SET outcome = v.decision, reason = CASE WHEN v.decision = 'cancelled' THEN 'cancelled' ELSE v.reason END,
+    message = v.ending, attempts = v.attempt, last_execution_id = v.lease_id,
+    started_at = coalesce(i.started_at, v.claimed_at), finished_at = clock_timestamp(),
+    failed_at = CASE WHEN v.decision = 'failed' THEN clock_timestamp() END
+FROM v
+WHERE v.decision <> 'again' AND i.id = v.instance_id AND i.scheduled_for = v.scheduled_for
+    AND i.scheduled_for BETWEEN %(lo)s AND %(hi)s

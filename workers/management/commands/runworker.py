@@ -1,0 +1,148 @@
+"""manage.py runworker: run instances that are ready."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from scheduling.db import own_connection
+from workers import __version__
+from workers.engine.nodes import Registration, holder_of, register
+from workers.exceptions import NodeNameTaken
+from workers.functions import autodiscover
+from workers.handlers.base import Handler
+from workers.handlers.registry import load_handlers
+from workers.handlers.streams import install_stream_router
+from workers.runtime.worker import Worker
+
+
+def positive(text: str) -> int:
+    """Return ``text`` as a whole number of at least 1, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def names(text: str) -> list[str]:
+    """Return a comma-separated list, for argparse."""
+    return [part for part in (part.strip() for part in text.split(",")) if part]
+
+
+class Command(BaseCommand):
+    """Parses, wires and starts; the worker is in workers/runtime/worker.py."""
+
+    help = (
+        "Runs instances that are ready. It listens on no port: it asks the database for work. On SIGTERM or Ctrl-C "
+        "it takes nothing more and finishes what runs; a second signal does not wait for that."
+    )
+    requires_migrations_checks = True
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--concurrency", type=positive, default=8, metavar="N", help="slots (default: 8)")
+        parser.add_argument(
+            "--queues",
+            type=names,
+            default=["default"],
+            metavar="A,B",
+            help="the queues to serve (default: default); its own, node:NAME, is always among them",
+        )
+        parser.add_argument(
+            "--handlers",
+            type=names,
+            default=None,
+            metavar="A,B",
+            help="the handlers that it may run (default: every installed one but shell)",
+        )
+        parser.add_argument("--name", default=None, help="the node's name (default: the host's)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until a signal comes; start anew after the leases were lost."""
+        handlers = _chosen(options["handlers"])
+        autodiscover()
+        install_stream_router()
+        self._stopped = False
+        while not self._stopped:
+            registration = self._register(handlers, options)
+            worker = Worker(
+                registration=registration,
+                queues=options["queues"],
+                handlers=handlers,
+                concurrency=options["concurrency"],
+                report=self._say,
+            )
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_, worker=worker: self._stop(worker))
+            self._say(
+                f"{registration.name} started, {options['concurrency']} slots, "
+                f"queues {', '.join(options['queues'])}, handlers {', '.join(sorted(handlers))}"
+            )
+            worker.run()
+        self._say("stopped")
+
+    def _stop(self, worker: Worker) -> None:
+        self._stopped = True
+        worker.stop()
+
+    def _register(self, handlers: Mapping[str, Handler[Any]], options: Mapping[str, Any]) -> Registration:
+        host = socket.gethostname()
+        wanted = [options["name"]] if options["name"] else [host, *(f"{host}-{number}" for number in range(2, 100))]
+        conn = own_connection("worker register")
+        try:
+            for name in wanted:
+                with suppress(NodeNameTaken):
+                    return register(
+                        conn,
+                        name=name,
+                        host=host,
+                        pid=os.getpid(),
+                        queues=options["queues"],
+                        handlers=handlers.keys(),
+                        known_handlers=load_handlers().keys(),
+                        slots=options["concurrency"],
+                        version=__version__,
+                        same_process_is_gone=_is_gone(holder_of(conn, name), host),
+                    )
+            holder = holder_of(conn, wanted[0])
+            assert holder is not None  # noqa: S101 - the name was taken by somebody
+            raise CommandError(str(NodeNameTaken(name=wanted[0], host=holder[0], pid=holder[1])))
+        finally:
+            conn.close()
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(f"worker: {line}")
+        self.stdout.flush()
+
+
+def _chosen(wanted: list[str] | None) -> dict[str, Handler[Any]]:
+    installed = load_handlers()
+    if wanted is None:
+        return {name: handler for name, handler in installed.items() if handler.enabled_by_default}
+    for name in wanted:
+        if name not in installed:
+            raise CommandError(f"There is no handler “{name}”. Installed: {', '.join(sorted(installed))}.")
+    if not wanted:
+        raise CommandError("A worker needs at least one handler.")
+    return {name: installed[name] for name in wanted}
+
+
+def _is_gone(holder: tuple[str, int] | None, host: str) -> bool:
+    if holder is None or holder[0] != host:
+        return False
+    if holder[1] == os.getpid():
+        return True
+    try:
+        os.kill(holder[1], 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -1,0 +1,8 @@
+"""Who runs it and what happened. These models know scheduling and accounts; nothing here knows alerts."""
+
+from workers.models.connection import Connection
+from workers.models.execution import Execution
+from workers.models.log import LogChunk
+from workers.models.node import Node
+
+__all__ = ["Connection", "Execution", "LogChunk", "Node"]

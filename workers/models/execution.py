@@ -1,0 +1,91 @@
+"""Execution: one attempt at an instance by one node. Its id is the lease id."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Namespace
+from accounts.permissions import Somebody, visible_to
+from scheduling.models import Task, TaskInstance
+from workers.domain.states import ExecutionState
+from workers.models.node import Node
+
+EXECUTION_STATE_LABELS = {
+    ExecutionState.RUNNING: _("running"),
+    ExecutionState.SUCCEEDED: _("succeeded"),
+    ExecutionState.FAILED: _("failed"),
+    ExecutionState.TIMED_OUT: _("timed out"),
+    ExecutionState.CANCELLED: _("cancelled"),
+    ExecutionState.LOST: _("lost"),
+}
+
+
+class ExecutionQuerySet(models.QuerySet["Execution"]):
+    """Adjectives for executions."""
+
+    def visible_to(self, user: Somebody) -> Self:
+        """The executions in namespaces that ``user`` may see."""
+        return visible_to(user, self)
+
+
+class Execution(models.Model):
+    """One attempt at an instance.
+
+    Written when it is claimed, as evidence should the worker vanish, and once more when it ends. The table
+    is partitioned by the instance's `scheduled_for`; its real key is (id, scheduled_for).
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    scheduled_for = models.DateTimeField(_("scheduled for"))
+    namespace = models.ForeignKey(
+        Namespace, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("namespace")
+    )
+    instance = models.ForeignKey(
+        TaskInstance,
+        models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="executions",
+        verbose_name=_("instance"),
+    )
+    task = models.ForeignKey(
+        Task,
+        models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="executions",
+        verbose_name=_("task"),
+    )
+    attempt = models.SmallIntegerField(_("attempt"))
+    node = models.ForeignKey(
+        Node,
+        models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="executions",
+        verbose_name=_("node"),
+    )
+    state = models.CharField(
+        _("state"),
+        max_length=20,
+        choices=[(state.value, label) for state, label in EXECUTION_STATE_LABELS.items()],
+        default=ExecutionState.RUNNING.value,
+    )
+    reason = models.CharField(_("reason"), max_length=50, default="")
+    message = models.TextField(_("message"), default="")
+    result = models.JSONField(_("result"), null=True)
+    started_at = models.DateTimeField(_("started at"))
+    finished_at = models.DateTimeField(_("finished at"), null=True)
+
+    objects = ExecutionQuerySet.as_manager()
+
+    class Meta:
+        db_table = "rota_execution"
+        verbose_name = _("execution")
+        verbose_name_plural = _("executions")
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"

@@ -1,0 +1,370 @@
+"""Worker: claims what its slots can take, runs it in threads, and ends in order.
+
+Three connections, however many slots: this one claims, the writer's stores, the pulse's keeps the leases.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+
+from scheduling.db import Connection, close_quietly, own_connection
+from scheduling.domain.clock import DatabaseClock
+from scheduling.domain.policies import OnWorkerLost
+from scheduling.domain.states import Reason
+from scheduling.notify import Notifier
+from workers.conf import WorkersConf, conf
+from workers.domain.states import ExecutionState
+from workers.engine.claim import Claimed, claim
+from workers.engine.complete import Completed, Report
+from workers.engine.give_back import give_back
+from workers.engine.nodes import Registration, leave
+from workers.engine.reap import reap
+from workers.exceptions import WorkerBroken
+from workers.handlers.base import Handler, HandlerContext
+from workers.runtime.connection_urls import connection_urls
+from workers.runtime.definitions import Definition, Definitions
+from workers.runtime.log_buffer import LogBuffer
+from workers.runtime.pulse import Pulse, PulseCalls
+from workers.runtime.runner import make_context, run_attempt
+from workers.runtime.writer import BACK_PRESSURE, Ended, Writer
+
+logger = logging.getLogger(__name__)
+
+#: Where the tasks that only this node may run are queued.
+NODE_QUEUE = "node:{name}"
+
+_OWN_PARAMS = """
+SELECT id, params FROM rota_instance
+WHERE id = ANY(%(ids)s) AND scheduled_for = ANY(%(moments)s) AND scheduled_for BETWEEN %(lo)s AND %(hi)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    claimed: Claimed
+    definition: Definition
+    params: Mapping[str, Any]
+
+
+class Worker:
+    """One worker process. `run` returns after `stop`, or when it was fenced."""
+
+    def __init__(
+        self,
+        *,
+        registration: Registration,
+        queues: Collection[str],
+        handlers: Mapping[str, Handler[Any]],
+        concurrency: int,
+        report: Callable[[str], None] = lambda line: None,
+        settings: WorkersConf | None = None,
+    ) -> None:
+        self._registration, self._handlers, self._slots = registration, handlers, concurrency
+        self._queues = [*dict.fromkeys([*queues, NODE_QUEUE.format(name=registration.name)])]
+        self._conf = settings or conf()
+        self._report = report
+        self._clock = DatabaseClock()
+        self._definitions = Definitions()
+        self._notifier = Notifier()
+        self._writer = Writer(conf=self._conf, notifier=self._notifier, on_written=self._count)
+        self._pulse = Pulse(
+            registration=registration,
+            queues=self._queues,
+            conf=self._conf,
+            clock=self._clock,
+            calls=PulseCalls(
+                wake=self._wake,
+                cancel=self._cancel,
+                drain=self.stop,
+                fence=self._fence,
+                busy=lambda: self._busy,
+            ),
+        )
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._busy = 0
+        self._running: dict[int, HandlerContext] = {}
+        self._more = True
+        self._stops = 0
+        self._fenced = ""
+        self._giving_up = False
+        self._conn: Connection | None = None
+        self._ended: dict[str, int] = {}
+
+    # Called from outside
+
+    def stop(self) -> None:
+        """Drain: claim nothing more, finish what runs. A second call does not wait for what runs."""
+        # A signal handler must not wait for a lock that the interrupted code may hold.
+        self._stops += 1
+        threading.Thread(target=self._wake, daemon=True).start()
+
+    @property
+    def fenced(self) -> str:
+        """Why the worker gave up its leases; empty while it has not."""
+        return self._fenced
+
+    def run(self) -> None:
+        """Claim and run until `stop`, then drain."""
+        threads = [
+            threading.Thread(target=self._serve, name=f"rota-slot-{number}", daemon=True)
+            for number in range(self._slots)
+        ]
+        self._recover()
+        self._writer.start()
+        self._pulse.start()
+        for thread in threads:
+            thread.start()
+        try:
+            self._claim_until_stopped()
+            self._drain()
+        finally:
+            for _ in threads:
+                self._jobs.put(None)
+            if not self._writer.close(timeout=30):
+                self._report("some results could not be written; their instances will be decided by the reaper")
+            self._pulse.stop()
+            self._leave()
+            self._notifier.close()
+            close_quietly(self._conn)
+
+    # The claim loop
+
+    def _claim_until_stopped(self) -> None:
+        pause, next_line = 0.2, time.monotonic() + 60
+        while not self._stops and not self._fenced:
+            if not (self._writer.alive and self._pulse.alive):
+                raise WorkerBroken("A thread of this worker ended unexpectedly; its traceback is above.")
+            free = self._slots - self._busy
+            if free > 0 and self._more and self._writer.backlog < BACK_PRESSURE:
+                try:
+                    self._claim(free)
+                    pause = 0.2
+                except psycopg.Error as error:
+                    logger.warning("worker: %s", str(error).strip(), extra={"action": "database_lost"})
+                    close_quietly(self._conn)
+                    self._conn = None
+                    self._sleep(pause)
+                    pause = min(pause * 2, 5.0)
+                    self._more = True
+            else:
+                self._sleep(self._conf.poll_seconds)
+            if time.monotonic() >= next_line:
+                self._say()
+                next_line += 60
+
+    def _sleep(self, seconds: float) -> None:
+        with self._changed:
+            woken = self._changed.wait_for(
+                lambda: self._stops or self._fenced or (self._more and self._busy < self._slots), seconds
+            )
+            if not woken:
+                # The poll: a wake-up may have been lost.
+                self._more = True
+
+    def _claim(self, free: int) -> None:
+        # Before the statement, so that a wake-up during it is not forgotten.
+        self._more = False
+        conn = self._connection()
+        claims = claim(
+            conn,
+            node_id=self._registration.node_id,
+            incarnation=self._registration.incarnation,
+            queues=self._queues,
+            handlers=self._handlers.keys(),
+            slots=free,
+        )
+        if len(claims) == free:
+            self._more = True
+        if not claims:
+            return
+        jobs = self._jobs_of(conn, claims)
+        with self._changed:
+            self._busy += len(jobs)
+        for job in jobs:
+            self._jobs.put(job)
+
+    def _jobs_of(self, conn: Connection, claims: Sequence[Claimed]) -> list[_Job]:
+        own = self._own_params(conn, [claimed for claimed in claims if claimed.own_params])
+        jobs = []
+        for claimed in claims:
+            definition = self._definitions.get(conn, claimed.task_id, claimed.task_version)
+            if definition is None:
+                message = "The task was deleted before this instance ran."
+                report = _report(claimed, ExecutionState.FAILED, Reason.TASK_DELETED, message)
+                self._writer.ended(Ended(report, LogBuffer(claimed, self._clock, self._conf)))
+                continue
+            jobs.append(_Job(claimed, definition, own.get(claimed.instance_id, definition.params)))
+        return jobs
+
+    def _own_params(self, conn: Connection, claims: Sequence[Claimed]) -> dict[int, Mapping[str, Any]]:
+        if not claims:
+            return {}
+        moments = [claimed.scheduled_for for claimed in claims]
+        rows = conn.execute(
+            _OWN_PARAMS,
+            {
+                "ids": [claimed.instance_id for claimed in claims],
+                "moments": moments,
+                "lo": min(moments),
+                "hi": max(moments),
+            },
+        ).fetchall()
+        return dict(rows)
+
+    def _connection(self) -> Connection:
+        if self._conn is None or self._conn.closed:
+            self._conn = own_connection("worker claim")
+        return self._conn
+
+    # A slot's thread
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                self._run_job(job)
+            finally:
+                with self._changed:
+                    self._busy -= 1
+                    self._changed.notify_all()
+
+    def _run_job(self, job: _Job) -> None:
+        claimed = job.claimed
+        if self._fenced:
+            return
+        if self._stops:
+            self._return_unstarted(claimed)
+            return
+        log = LogBuffer(claimed, self._clock, self._conf)
+        context = make_context(
+            claimed,
+            job.definition,
+            sink=log.write,
+            connection_urls=connection_urls(claimed.namespace_id),
+        )
+        with self._changed:
+            self._running[claimed.lease_id] = context
+        self._writer.follow(claimed.lease_id, log)
+        report = run_attempt(claimed, job.definition, self._handlers.get(claimed.handler), context, job.params)
+        with self._changed:
+            self._running.pop(claimed.lease_id, None)
+        if self.fenced:
+            return
+        if self._giving_up and report.state is ExecutionState.CANCELLED:
+            report = _interrupted(claimed, job.definition, self._conf)
+        self._writer.ended(Ended(report, log))
+
+    def _return_unstarted(self, claimed: Claimed) -> None:
+        try:
+            conn = own_connection("worker drain")
+            try:
+                self._notifier.queues(give_back(conn, [claimed]))
+            finally:
+                close_quietly(conn)
+        except psycopg.Error as error:
+            # The reaper decides it when this worker's lease ends.
+            logger.warning("worker: %s", str(error).strip(), extra={"action": "give_back"})
+
+    # Called by the pulse and the writer
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._more = True
+            self._changed.notify_all()
+
+    def _cancel(self, leases: Collection[int]) -> None:
+        with self._changed:
+            contexts = [self._running[lease] for lease in leases if lease in self._running]
+        for context in contexts:
+            # Ending the work may take its grace; the pulse must go on beating meanwhile.
+            threading.Thread(target=context.cancel, name="rota-cancel", daemon=True).start()
+
+    def _fence(self, why: str) -> None:
+        self._fenced = why
+        self._writer.drop()
+        self._wake()
+        with self._changed:
+            leases = list(self._running)
+        self._cancel(leases)
+
+    def _count(self, reports: Sequence[Report], done: Completed) -> None:
+        for decision in done.accepted.values():
+            self._ended[decision] = self._ended.get(decision, 0) + 1
+        for lease in done.stale:
+            self._ended["refused"] = self._ended.get("refused", 0) + 1
+            logger.warning("the report of execution %s came too late", lease, extra={"action": "stale_report"})
+
+    # The end
+
+    def _drain(self) -> None:
+        if self._fenced:
+            self._report(f"gave up its leases: {self._fenced}")
+            self._wait_idle(self._conf.drain_seconds)
+            return
+        self._pulse.drain()
+        self._report(f"draining, {self._busy} running")
+        self._wait_idle(self._conf.drain_seconds, until=lambda: self._stops > 1 or bool(self._fenced))
+        if self._busy and not self._fenced:
+            self._giving_up = True
+            with self._changed:
+                leases = list(self._running)
+            self._report(f"stopping {len(leases)} that did not end in time")
+            self._cancel(leases)
+            self._wait_idle(self._conf.kill_wait_seconds)
+        self._writer.wait_written(timeout=30)
+
+    def _wait_idle(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._busy or until(), seconds)
+
+    def _recover(self) -> None:
+        """Decide at once what the worker that had this node's name before has left."""
+        if self._registration.predecessor is None:
+            return
+        reaped = reap(self._connection(), incarnation=self._registration.predecessor)
+        if reaped.count:
+            self._report(f"took over {reaped.count} from the worker before it")
+            self._notifier.queues(reaped.queues)
+
+    def _leave(self) -> None:
+        if self._fenced:
+            return
+        try:
+            leave(
+                self._connection(),
+                node_id=self._registration.node_id,
+                incarnation=self._registration.incarnation,
+            )
+        except psycopg.Error as error:
+            logger.warning("worker: %s", str(error).strip(), extra={"action": "leave"})
+
+    def _say(self) -> None:
+        ended, self._ended = self._ended, {}
+        said = " · ".join(f"{word} {count}" for word, count in sorted(ended.items())) or "nothing ended"
+        self._report(f"{said} · busy {self._busy}/{self._slots}")
+
+
+def _report(claimed: Claimed, state: ExecutionState, reason: str, message: str) -> Report:
+    return Report(
+        instance_id=claimed.instance_id,
+        lease_id=claimed.lease_id,
+        scheduled_for=claimed.scheduled_for,
+        state=state,
+        reason=reason,
+        message=message,
+    )
+
+
+def _interrupted(claimed: Claimed, definition: Definition, settings: WorkersConf) -> Report:
+    """Report work that this worker stopped because it had to go: as lost, to be run again where that is allowed."""
+    again = definition.on_worker_lost is OnWorkerLost.RETRY and claimed.losses < settings.max_losses
+    report = _report(claimed, ExecutionState.LOST, Reason.WORKER_LOST, "The worker was stopped before this had ended.")
+    return replace(report, retry_seconds=0.0 if again else None)

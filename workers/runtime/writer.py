@@ -1,0 +1,203 @@
+"""Writer: one thread and one connection that store logs and reports, as fast as the database answers.
+
+Single-flight: while one statement is under way the next batch gathers, so a lone result is written at once and a
+thousand a second cost a few statements. Results are kept until the database has acknowledged them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import psycopg
+
+from scheduling.db import CLOCK_CHANNEL, Connection, close_quietly, own_connection
+from scheduling.engine.admit import admit
+from scheduling.notify import ENTRIES, Notifier
+from workers.conf import WorkersConf
+from workers.domain.states import ExecutionState
+from workers.engine.complete import Completed, Report, complete
+from workers.engine.store_log import store_log
+from workers.runtime.log_buffer import Chunk, LogBuffer
+
+logger = logging.getLogger(__name__)
+
+#: The most reports in one statement.
+BATCH = 500
+
+#: Above so many unacknowledged reports the worker claims nothing more.
+BACK_PRESSURE = 2000
+
+_WAITING = "SELECT DISTINCT task_id FROM rota_queue_entry WHERE state = 2 AND task_id = ANY(%s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One ended attempt: its report, and the log that goes before it."""
+
+    report: Report
+    log: LogBuffer
+
+
+class Writer:
+    """Stores the live logs of running executions, and the reports of ended ones."""
+
+    def __init__(
+        self,
+        *,
+        conf: WorkersConf,
+        notifier: Notifier,
+        on_written: Callable[[Sequence[Report], Completed], None],
+    ) -> None:
+        self._conf, self._notifier, self._on_written = conf, notifier, on_written
+        self._ended: deque[Ended] = deque()
+        self._live: dict[int, LogBuffer] = {}
+        self._changed = threading.Condition()
+        self._in_flight = 0
+        self._closing = False
+        self._conn: Connection | None = None
+        self._unstored: list[Chunk] = []
+        self._thread = threading.Thread(target=self._run, name="rota-writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def follow(self, lease_id: int, log: LogBuffer) -> None:
+        """Store ``log`` piece by piece while its execution runs."""
+        with self._changed:
+            self._live[lease_id] = log
+
+    def ended(self, ended: Ended) -> None:
+        """Take the report of an ended attempt; it is kept until the database has it."""
+        with self._changed:
+            self._live.pop(ended.report.lease_id, None)
+            self._ended.append(ended)
+            self._changed.notify_all()
+
+    def drop(self) -> None:
+        """Forget every report that has not been written: the leases are lost, and others decide."""
+        with self._changed:
+            self._ended.clear()
+            self._live.clear()
+
+    @property
+    def backlog(self) -> int:
+        """How many reports the database has not acknowledged yet."""
+        return len(self._ended) + self._in_flight
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread is at work; a worker without its writer must not go on."""
+        return self._thread.is_alive()
+
+    def wait_written(self, timeout: float) -> bool:
+        """Wait until the database has every report, ``timeout`` seconds at most; tell whether it has."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._ended and not self._in_flight, timeout)
+
+    def close(self, timeout: float) -> bool:
+        """Write what is left, then end the thread; False when that took longer than ``timeout`` seconds."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        pause = 0.2
+        batch: list[Ended] = []
+        while True:
+            if not batch:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._ended or self._closing, self._conf.log_flush_seconds)
+                    if self._closing and not self._ended:
+                        break
+                    batch = [self._ended.popleft() for _ in range(min(BATCH, len(self._ended)))]
+                    self._in_flight = len(batch)
+                    live = list(self._live.values())
+                self._unstored += [chunk for log in live for chunk in log.take()]
+                self._unstored += [chunk for ended in batch for chunk in ended.log.take(final=True)]
+            try:
+                self._write(batch)
+            except psycopg.OperationalError as error:
+                logger.warning("writer: %s", str(error).strip(), extra={"action": "database_lost"})
+                close_quietly(self._conn)
+                self._conn = None
+                with self._changed:
+                    if self._changed.wait_for(lambda: self._closing, pause) and not batch:
+                        break
+                pause = min(pause * 2, 5.0)
+                continue
+            pause = 0.2
+            batch = []
+            with self._changed:
+                self._in_flight = 0
+                self._changed.notify_all()
+        close_quietly(self._conn)
+
+    def _write(self, batch: Sequence[Ended]) -> None:
+        if not batch and not self._unstored:
+            return
+        if self._conn is None or self._conn.closed:
+            self._conn = own_connection("worker writer")
+        self._store_log(self._conn)
+        reports = [ended.report for ended in batch]
+        self._complete(self._conn, reports)
+
+    def _store_log(self, conn: Connection) -> None:
+        try:
+            store_log(conn, self._unstored)
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error as error:
+            # A log must never keep a result from being written.
+            logger.error("log not stored: %s", str(error).strip(), extra={"action": "store_log"})
+        self._unstored = []
+
+    def _complete(self, conn: Connection, reports: Sequence[Report]) -> None:
+        """Write reports; when the database refuses one of them, find it by halving and fail it alone."""
+        if not reports:
+            return
+        try:
+            done = complete(conn, reports)
+        except psycopg.OperationalError as error:
+            if conn.closed or (len(reports) == 1 and isinstance(error, psycopg.errors.DeadlockDetected)):
+                raise
+            self._halve(conn, reports, error)
+        except psycopg.Error as error:
+            self._halve(conn, reports, error)
+        else:
+            self._after(conn, reports, done)
+
+    def _halve(self, conn: Connection, reports: Sequence[Report], error: psycopg.Error) -> None:
+        if len(reports) > 1:
+            middle = len(reports) // 2
+            self._complete(conn, reports[:middle])
+            self._complete(conn, reports[middle:])
+            return
+        (report,) = reports
+        if report.result is None and report.reason == "result_unstorable":
+            raise error
+        said = str(error).strip().splitlines()[0]
+        unstorable = replace(
+            report,
+            state=ExecutionState.FAILED,
+            reason="result_unstorable",
+            message=f"The database could not store the result: {said}",
+            result=None,
+            retry_seconds=None,
+        )
+        self._complete(conn, [unstorable])
+
+    def _after(self, conn: Connection, reports: Sequence[Report], done: Completed) -> None:
+        if done.retries:
+            self._notifier.send(CLOCK_CHANNEL, [ENTRIES])
+        if done.limited:
+            # Only where something waits; whoever inserts afterwards admits by itself and sees this room.
+            waiting = [row[0] for row in conn.execute(_WAITING, [list(done.limited)]).fetchall()]
+            self._notifier.queues(admit(conn, waiting).queues)
+        self._on_written(reports, done)

@@ -1,0 +1,66 @@
+"""What people's interfaces read of workers: nouns, each limited to what the reader may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from accounts.permissions import Somebody
+from workers.models import Execution, LogChunk, Node
+from workers.models.execution import ExecutionQuerySet
+
+
+def visible_executions(user: Somebody) -> ExecutionQuerySet:
+    """The executions that ``user`` may see, newest first, with task and node."""
+    return Execution.objects.visible_to(user).select_related("namespace", "task", "node").order_by("-id")
+
+
+def log_chunks(execution: Execution, *, after: int = -1, limit: int = 200) -> QuerySet[LogChunk]:
+    """Up to ``limit`` chunks of an execution's log that follow chunk ``after``, in order.
+
+    The reader has been shown the execution, and with it the right to its log.
+    """
+    return LogChunk.objects.filter(
+        execution_id=execution.pk, scheduled_for=execution.scheduled_for, seq__gt=after
+    ).order_by("seq")[:limit]
+
+
+def nodes() -> QuerySet[Node]:
+    """All nodes, by name. Nodes serve every namespace, so whoever is logged in may see them."""
+    return Node.objects.order_by("name")
+
+
+@dataclass(frozen=True, slots=True)
+class EndedExecution:
+    """One ended execution, as a line of a table."""
+
+    execution_id: int
+    task: str
+    scheduled_for: datetime
+    started_at: datetime
+    finished_at: datetime
+    state: str
+    message: str
+
+    @property
+    def lateness_seconds(self) -> float:
+        """From the nominal moment to the start."""
+        return (self.started_at - self.scheduled_for).total_seconds()
+
+    @property
+    def duration_seconds(self) -> float:
+        """From the start to the end."""
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+def ended_executions(*, namespace_id: int, since: datetime) -> list[EndedExecution]:
+    """The executions of a namespace that ended after ``since``, oldest end first."""
+    ended = Execution.objects.filter(namespace=namespace_id, finished_at__gt=since).select_related("task")
+    return [
+        EndedExecution(
+            x.pk, x.task.name, x.scheduled_for, x.started_at, x.finished_at or x.started_at, x.state, x.message
+        )
+        for x in ended.order_by("finished_at", "id")
+    ]
