@@ -8,6 +8,8 @@ class TriggerKind(StrEnum):
 
     CRON = "cron"
     INTERVAL = "interval"
+    #: The delay counts from the end of the previous instance.
+    FIXED_DELAY = "fixed_delay"
     ONCE = "once"
     MANUAL = "manual"
 

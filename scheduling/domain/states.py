@@ -84,6 +84,8 @@ class Origin(StrEnum):
     CODE = "code"
     #: "Run again" on an earlier instance.
     RERUN = "rerun"
+    #: A past range, run on request.
+    BACKFILL = "backfill"
 
 
 class Reason(StrEnum):
@@ -103,6 +105,8 @@ class Reason(StrEnum):
     OVERLAP = "overlap"
     #: The moment passed while nobody could fire it.
     MISFIRE = "misfire"
+    #: A calendar says that it does not run then.
+    CALENDAR = "calendar"
     #: No installed handler has that name.
     UNKNOWN_HANDLER = "unknown_handler"
     #: The task was deleted while this instance waited.

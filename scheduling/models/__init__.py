@@ -4,6 +4,8 @@ Foreign keys of live and history rows carry no database constraint: a constraint
 for every instance, and would stop a whole partition from being dropped.
 """
 
+from scheduling.models.backfill import Backfill
+from scheduling.models.calendar import Calendar, CalendarRule
 from scheduling.models.clock import TaskClock
 from scheduling.models.instance import TaskInstance
 from scheduling.models.queue import QueueEntry
@@ -11,4 +13,14 @@ from scheduling.models.revision import TaskRevision
 from scheduling.models.run_key import RunKey
 from scheduling.models.task import Task
 
-__all__ = ["QueueEntry", "RunKey", "Task", "TaskClock", "TaskInstance", "TaskRevision"]
+__all__ = [
+    "Backfill",
+    "Calendar",
+    "CalendarRule",
+    "QueueEntry",
+    "RunKey",
+    "Task",
+    "TaskClock",
+    "TaskInstance",
+    "TaskRevision",
+]

@@ -19,6 +19,8 @@ class TaskClock(models.Model):
     planned_from = models.DateTimeField()
     #: The schedule was edited, and no scheduler has planned it anew yet. Nothing fires meanwhile.
     dirty = models.BooleanField(default=True)
+    #: A fixed delay: fired, and waiting for the end of the instance that its next run counts from.
+    awaits_end = models.BooleanField(default=False, db_default=False)
     #: Why the schedule could not be planned; empty when it could.
     error = models.TextField(default="", db_default="")
     last_fired_for = models.DateTimeField(_("last fired for"), null=True)

@@ -82,6 +82,7 @@ class TaskInstance(models.Model):
             (Origin.API.value, _("API")),
             (Origin.CODE.value, _("code")),
             (Origin.RERUN.value, _("run again")),
+            (Origin.BACKFILL.value, _("backfill")),
         ],
         default=Origin.SCHEDULE.value,
     )
@@ -104,6 +105,7 @@ class TaskInstance(models.Model):
         verbose_name=_("triggered by"),
     )
     rerun_of = models.BigIntegerField(_("run again of"), null=True)
+    backfill_id = models.IntegerField(_("backfill"), null=True)
     last_execution_id = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(_("created at"))
     started_at = models.DateTimeField(_("started at"), null=True)

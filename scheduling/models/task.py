@@ -13,6 +13,7 @@ from accounts.models import Namespace
 from accounts.permissions import Somebody, visible_to
 from scheduling.domain.misfire import CatchUp
 from scheduling.domain.policies import Backoff, OnWorkerLost, Overlap, TriggerKind
+from scheduling.models.calendar import Calendar
 
 QUEUE_NAME = RegexValidator(
     r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z",
@@ -66,6 +67,7 @@ class Task(models.Model):
         choices=[
             (TriggerKind.CRON.value, _("Cron expression")),
             (TriggerKind.INTERVAL.value, _("Interval")),
+            (TriggerKind.FIXED_DELAY.value, _("Fixed delay")),
             (TriggerKind.ONCE.value, _("Once")),
             (TriggerKind.MANUAL.value, _("Manual")),
         ],
@@ -87,7 +89,10 @@ class Task(models.Model):
         help_text=_("An IANA name, such as Europe/Berlin. The cron expression is read on its wall clock."),
     )
     every_seconds = models.PositiveIntegerField(
-        _("every (seconds)"), null=True, blank=True, help_text=_("The length of the interval.")
+        _("every (seconds)"),
+        null=True,
+        blank=True,
+        help_text=_("The interval, or the delay after an instance has ended."),
     )
     anchor_at = models.DateTimeField(
         _("anchor"),
@@ -124,6 +129,15 @@ class Task(models.Model):
     )
     starts_at = models.DateTimeField(_("not before"), null=True, blank=True)
     ends_at = models.DateTimeField(_("not after"), null=True, blank=True)
+
+    jitter_seconds = models.PositiveIntegerField(
+        _("jitter (seconds)"),
+        default=0,
+        help_text=_("Starts each tick later by up to so much: always the same for a tick, never past the next one."),
+    )
+    calendars = models.ManyToManyField(
+        Calendar, db_table="rota_task_calendar", blank=True, related_name="tasks", verbose_name=_("calendars")
+    )
 
     catch_up = models.CharField(
         _("catch up"),
@@ -199,6 +213,13 @@ class Task(models.Model):
         default="default",
         validators=[QUEUE_NAME],
         help_text=_("Which workers may take it. Every node also serves its own queue, node:NAME."),
+    )
+
+    owner = models.CharField(
+        _("owner"),
+        max_length=100,
+        blank=True,
+        help_text=_("The set of definition files that this task belongs to; empty for one that was made by hand."),
     )
 
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
