@@ -6,7 +6,10 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types check run lock format clean
+SECONDS ?= 60
+SEED ?= 1
+
+.PHONY: help install demo test chaos lint types check run lock format clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,6 +40,9 @@ demo: install ## Start database, web, scheduler and worker, with tasks that run
 
 test: install $(VENV)/.dev.stamp lint types check ## Linters, types and tests (what CI runs)
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: install $(VENV)/.dev.stamp ## Kill, freeze and cut everything at random: make chaos SECONDS=60 SEED=1
+	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)
 
 lint: $(VENV)/.dev.stamp ## Style, imports, migrations and Django's checks
 	@$(BIN)/ruff check .

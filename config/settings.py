@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.admin_theme import UNFOLD  # noqa: F401 - django-unfold reads settings.UNFOLD
 from config.database.settings import database_config
-from config.env import env_bool, env_list, env_path, env_prefixed, env_secret, env_str
+from config.env import env_bool, env_int, env_list, env_path, env_prefixed, env_secret, env_str
 from config.secret_key import secret_key
 
 # ModelAdmin[Task] and the like, which Django itself does not know at run time.
@@ -149,6 +149,7 @@ SCHEDULING: dict[str, Any] = {}
 WORKERS: dict[str, Any] = {
     "HANDLERS": env_list("ROTA_HANDLERS", []),
     "TASK_MODULES": env_list("ROTA_TASK_MODULES", []),
+    "LEASE_SECONDS": env_int("ROTA_LEASE_SECONDS", 20, minimum=3),
     # What ${ROTA_SECRET_…} in a connection's URL stands for; known to workers only.
     "SECRETS": env_prefixed("ROTA_SECRET_"),
 }
@@ -159,5 +160,9 @@ LOGGING: dict[str, Any] = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "WARNING")},
-    "loggers": {name: {"level": env_str("LOG_LEVEL", "INFO")} for name in ("scheduling", "workers", "accounts")},
+    "loggers": {
+        # Its own handlers would say everything a second time.
+        "django": {"handlers": [], "level": env_str("LOG_LEVEL", "WARNING")},
+        **{name: {"level": env_str("LOG_LEVEL", "INFO")} for name in ("scheduling", "workers", "accounts")},
+    },
 }

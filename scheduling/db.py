@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection as django_connection
 
 #: Channels of NOTIFY. A payload is a hint only: every reader also looks by itself now and then.
@@ -31,7 +32,11 @@ def own_connection(purpose: str) -> Connection:
     Plans are made anew for each execution: a plan that was cached while the queue was empty reads the
     whole backlog later. ``purpose`` shows in pg_stat_activity. Raises psycopg.OperationalError.
     """
-    params = dict(django_connection.get_connection_params())
+    try:
+        params = dict(django_connection.get_connection_params())
+    except ImproperlyConfigured as error:
+        # The embedded server could not be started; for a loop that is a database that is gone for the moment.
+        raise psycopg.OperationalError(str(error)) from error
     for key in ("cursor_factory", "context", "prepare_threshold", "server_side_binding"):
         params.pop(key, None)
     params["application_name"] = f"rota {purpose}"[:63]

@@ -8,8 +8,7 @@ from django.utils import timezone
 
 from accounts.permissions import Somebody
 from scheduling.domain.triggers.registry import next_fires
-from scheduling.models import Task, TaskInstance
-from scheduling.models.instance import TaskInstanceQuerySet
+from scheduling.models import Task
 from scheduling.models.task import TaskQuerySet
 from scheduling.services.validation import trigger_of
 
@@ -17,11 +16,6 @@ from scheduling.services.validation import trigger_of
 def visible_tasks(user: Somebody) -> TaskQuerySet:
     """The tasks that ``user`` may see, with their namespace and clock."""
     return Task.objects.visible_to(user).select_related("namespace", "clock")
-
-
-def visible_instances(user: Somebody) -> TaskInstanceQuerySet:
-    """The instances that ``user`` may see, newest first, ready for showing their state."""
-    return TaskInstance.objects.visible_to(user).with_entry().select_related("namespace", "task").order_by("-id")
 
 
 def upcoming_fires(task: Task, *, count: int = 10, after: datetime | None = None) -> list[datetime]:

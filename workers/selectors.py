@@ -5,31 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
-
-from accounts.permissions import Somebody
-from workers.models import Execution, LogChunk, Node
-from workers.models.execution import ExecutionQuerySet
-
-
-def visible_executions(user: Somebody) -> ExecutionQuerySet:
-    """The executions that ``user`` may see, newest first, with task and node."""
-    return Execution.objects.visible_to(user).select_related("namespace", "task", "node").order_by("-id")
-
-
-def log_chunks(execution: Execution, *, after: int = -1, limit: int = 200) -> QuerySet[LogChunk]:
-    """Up to ``limit`` chunks of an execution's log that follow chunk ``after``, in order.
-
-    The reader has been shown the execution, and with it the right to its log.
-    """
-    return LogChunk.objects.filter(
-        execution_id=execution.pk, scheduled_for=execution.scheduled_for, seq__gt=after
-    ).order_by("seq")[:limit]
-
-
-def nodes() -> QuerySet[Node]:
-    """All nodes, by name. Nodes serve every namespace, so whoever is logged in may see them."""
-    return Node.objects.order_by("name")
+from workers.models import Execution
 
 
 @dataclass(frozen=True, slots=True)

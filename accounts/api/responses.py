@@ -23,7 +23,9 @@ def problem(description: str, *examples: OpenApiExample) -> OpenApiResponse:
 
 INVALID = problem(
     "A field is wrong; nothing was stored.",
-    OpenApiExample("A field", value={"cron_expression": ["The hour “25” is not between 0 and 23."]}),
+    OpenApiExample(
+        "A field", value={"cron_expression": ["The hour field cannot be “25”; it takes 0–23, lists, ranges and steps."]}
+    ),
     OpenApiExample("Inside params", value={"params": {"url": ["Field required"]}}),
 )
 FORBIDDEN = problem(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from django.db.models import CharField, Exists, OuterRef, Subquery
+from typing import Any, TypeVar
+
+from django.db.models import Case, CharField, Exists, OuterRef, QuerySet, Subquery, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
 from scheduling.models import Task, TaskRevision
+
+Q = TypeVar("Q", bound=QuerySet[Any])
 
 
 def task_name() -> Coalesce:
@@ -21,16 +25,25 @@ def task_name() -> Coalesce:
 
 def task_handler() -> Subquery:
     """Return the expression for an instance's handler, by the version that it was fired with."""
-    revision = TaskRevision.objects.filter(task_id=OuterRef("task_id"), version=OuterRef("task_version"))
-    return Subquery(revision.values_list(KeyTextTransform("handler", "definition")), output_field=CharField())
+    names = _version_of_instance().values_list(KeyTextTransform("handler", "definition"))
+    return Subquery(names, output_field=CharField())
 
 
-def fired_with(**values: str) -> Exists:
-    """Return the condition that an instance's version of the task says so, for example ``queue="reports"``."""
-    return Exists(
-        TaskRevision.objects.filter(
-            task_id=OuterRef("task_id"),
-            version=OuterRef("task_version"),
-            **{f"definition__{name}": value for name, value in values.items()},
-        )
+def narrow_to_definition(queryset: Q, name: str, value: str) -> Q:
+    """Keep the instances whose task said so in the version that they were fired with.
+
+    ``name`` is a column of tasks that holds text, such as ``handler`` or ``queue``.
+    """
+    says_so = {f"definition__{name}": value}
+    # A list and a CASE, not sub-queries: those the planner would join with the whole history before the first page.
+    tasks = TaskRevision.objects.filter(**says_so).order_by().values_list("task_id", flat=True).distinct()
+    said_so = Case(When(Exists(_version_of_instance().filter(**says_so)), then=True), default=False)
+    return (
+        queryset.filter(task_id__in=list(tasks))
+        .alias(**{f"{name}_matches": said_so})
+        .filter(**{f"{name}_matches": True})
     )
+
+
+def _version_of_instance() -> QuerySet[TaskRevision]:
+    return TaskRevision.objects.filter(task_id=OuterRef("task_id"), version=OuterRef("task_version"))

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from accounts.api.filters import CharFilter, ChoiceFilter, FilterSet, IdFilter, MomentFilter
-from scheduling.api.history import fired_with
+from scheduling.api.history import narrow_to_definition
 from scheduling.api.instance_serializers import INSTANCE_STATE_CHOICES
 from scheduling.domain.states import InstanceState
 from scheduling.models import TaskInstance
@@ -38,4 +38,4 @@ class InstanceFilter(FilterSet):
 
     def narrow_to_definition(self, queryset: TaskInstanceQuerySet, name: str, value: str) -> Any:
         """Keep the instances whose task said so in the version that they were fired with."""
-        return queryset.filter(fired_with(**{name: value}))
+        return narrow_to_definition(queryset, name, value)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import DEFAULT_NAMESPACE, User
@@ -24,6 +25,9 @@ from scheduling.notify import announce_on_commit, process_notifier
 from scheduling.services.validation import params_problems
 
 LONGEST_KEY = 200
+
+#: How far from now a run can be planned.
+FARTHEST_BACK, FARTHEST_AHEAD = timedelta(days=366), timedelta(days=3660)
 
 
 def run_task(
@@ -66,8 +70,8 @@ def run_task_now(
     merged = None if params is None else {**task.params, **params}
     if merged is not None:
         _check_params(task, merged)
-    if at is not None and at.utcoffset() is None:
-        raise ValidationError({"at": _("This moment needs a time zone.")})
+    if at is not None:
+        _check_moment(at)
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         raise ValidationError({"key": _("A key has between 1 and %(n)d characters.") % {"n": LONGEST_KEY}})
     if at is not None:
@@ -92,6 +96,15 @@ def run_task_now(
             )
         _follow_up(task.pk, enqueued)
     return _instance(enqueued.instance_id, enqueued.scheduled_for)
+
+
+def _check_moment(at: datetime) -> None:
+    if at.utcoffset() is None:
+        raise ValidationError({"at": _("This moment needs a time zone.")})
+    now = timezone.now()
+    # Each day of the history has a partition of its own; a typing error shall not make one in the year 9999.
+    if not now - FARTHEST_BACK <= at <= now + FARTHEST_AHEAD:
+        raise ValidationError({"at": _("Choose a moment at most one year back and ten years ahead.")})
 
 
 def _check_params(task: Task, params: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -54,7 +54,9 @@ def find_problems(task: Task) -> list[Problem]:
         task.full_clean(exclude=["version", "created_at", "updated_at"])
     except ValidationError as error:
         for field, messages in error.message_dict.items():
-            problems += [Problem(field=field, message=message) for message in messages]
+            # The one rule that spans fields is that a name is unique in its namespace.
+            place = "name" if field == NON_FIELD_ERRORS else field
+            problems += [Problem(field=place, message=message) for message in messages]
     return problems + _trigger_problems(task) + params_problems(task.handler, task.params)
 
 

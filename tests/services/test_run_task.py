@@ -77,6 +77,7 @@ def test_params_are_laid_over_those_of_the_task_for_this_run_only(conn: Connecti
     [
         ({"params": {"commnad": "x"}}, "params"),
         ({"at": datetime(2030, 1, 1)}, "at"),  # noqa: DTZ001 - the missing zone is the point
+        ({"at": datetime(9999, 12, 31, tzinfo=UTC)}, "at"),
         ({"key": ""}, "key"),
         ({"key": "x" * 201}, "key"),
     ],

@@ -56,11 +56,7 @@ class ConnectionAdmin(RoleAwareAdmin):
             kwargs["widget"] = UnfoldAdminTextInputWidget({"class": "rota-code", "autocomplete": "off"})
         if db_field.name == "namespace":
             kwargs["queryset"] = permitted_namespaces(request.user, Action.ADMINISTER).distinct()
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        for right in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
-            if db_field.name == "namespace" and hasattr(field.widget, right):
-                setattr(field.widget, right, False)
-        return field
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Fill in the namespace when there is one only."""

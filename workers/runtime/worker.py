@@ -70,7 +70,7 @@ class Worker:
         self._registration, self._handlers, self._slots = registration, handlers, concurrency
         self._queues = [*dict.fromkeys([*queues, NODE_QUEUE.format(name=registration.name)])]
         self._conf = settings or conf()
-        self._report = report
+        self._tell = report
         self._clock = DatabaseClock()
         self._definitions = Definitions()
         self._notifier = Notifier()
@@ -130,7 +130,7 @@ class Worker:
             for _ in threads:
                 self._jobs.put(None)
             if not self._writer.close(timeout=30):
-                self._report("some results could not be written; their instances will be decided by the reaper")
+                self._tell("some results could not be written; their instances will be decided by the reaper")
             self._pulse.stop()
             self._leave()
             self._notifier.close()
@@ -306,17 +306,17 @@ class Worker:
 
     def _drain(self) -> None:
         if self._fenced:
-            self._report(f"gave up its leases: {self._fenced}")
+            self._tell(f"gave up its leases: {self._fenced}")
             self._wait_idle(self._conf.drain_seconds)
             return
         self._pulse.drain()
-        self._report(f"draining, {self._busy} running")
+        self._tell(f"draining, {self._busy} running")
         self._wait_idle(self._conf.drain_seconds, until=lambda: self._stops > 1 or bool(self._fenced))
         if self._busy and not self._fenced:
             self._giving_up = True
             with self._changed:
                 leases = list(self._running)
-            self._report(f"stopping {len(leases)} that did not end in time")
+            self._tell(f"stopping {len(leases)} that did not end in time")
             self._cancel(leases)
             self._wait_idle(self._conf.kill_wait_seconds)
         self._writer.wait_written(timeout=30)
@@ -331,7 +331,7 @@ class Worker:
             return
         reaped = reap(self._connection(), incarnation=self._registration.predecessor)
         if reaped.count:
-            self._report(f"took over {reaped.count} from the worker before it")
+            self._tell(f"took over {reaped.count} from the worker before it")
             self._notifier.queues(reaped.queues)
 
     def _leave(self) -> None:
@@ -349,7 +349,7 @@ class Worker:
     def _say(self) -> None:
         ended, self._ended = self._ended, {}
         said = " · ".join(f"{word} {count}" for word, count in sorted(ended.items())) or "nothing ended"
-        self._report(f"{said} · busy {self._busy}/{self._slots}")
+        self._tell(f"{said} · busy {self._busy}/{self._slots}")
 
 
 def _report(claimed: Claimed, state: ExecutionState, reason: str, message: str) -> Report:

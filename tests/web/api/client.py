@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.test import Client as DjangoClient
@@ -53,11 +54,10 @@ class Client:
         sent = dict(headers or {})
         if self._token is not None:
             sent["Authorization"] = f"Bearer {self._token}"
-        options: dict[str, Any] = {}
-        if body is not None:
-            options = {"data": body, "content_type": "application/json"}
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        kind = sent.pop("Content-Type", "application/json")
         address = path if path.startswith(("/", "http")) else f"/api/v1/{path}"
-        return Answer(self._client.generic(method, address, headers=sent, **_encoded(options)))
+        return Answer(self._client.generic(method, address, data, kind, headers=sent))
 
     def get(self, path: str) -> Answer:
         """Send a GET."""
@@ -87,11 +87,3 @@ class Client:
 def client_of(user: User) -> Client:
     """The API as ``user`` uses it, with a real token."""
     return Client(str(AccessToken.for_user(user)))
-
-
-def _encoded(options: dict[str, Any]) -> dict[str, Any]:
-    import json
-
-    if options and not isinstance(options["data"], bytes):
-        options["data"] = json.dumps(options["data"])
-    return options

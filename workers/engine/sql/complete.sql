@@ -49,14 +49,15 @@ execution AS (
 ),
 instance AS (
     UPDATE rota_instance i
-    SET outcome = m.decision,
-        reason = CASE WHEN m.decision = 'cancelled' THEN 'cancelled' ELSE m.reason END,
-        message = CASE WHEN m.decision = 'cancelled' THEN coalesce(m.cancel_message, m.message) ELSE m.message END,
+    SET outcome = nullif(m.decision, 'retry'),
+        reason = CASE m.decision WHEN 'retry' THEN '' WHEN 'cancelled' THEN 'cancelled' ELSE m.reason END,
+        message = CASE m.decision WHEN 'retry' THEN ''
+            WHEN 'cancelled' THEN coalesce(m.cancel_message, m.message) ELSE m.message END,
         attempts = m.attempt, last_execution_id = m.lease_id, started_at = coalesce(i.started_at, m.claimed_at),
-        finished_at = clock_timestamp(),
+        finished_at = CASE WHEN m.decision <> 'retry' THEN clock_timestamp() END,
         failed_at = CASE WHEN m.decision = 'failed' THEN clock_timestamp() END
     FROM mine m
-    WHERE m.decision <> 'retry' AND i.id = m.instance_id AND i.scheduled_for = m.scheduled_for
+    WHERE i.id = m.instance_id AND i.scheduled_for = m.scheduled_for
         AND i.scheduled_for BETWEEN %(lo)s AND %(hi)s
 )
 SELECT instance_id, lease_id, decision, task_id, limited FROM mine

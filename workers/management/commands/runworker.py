@@ -6,10 +6,12 @@ import argparse
 import os
 import signal
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+import psycopg
 from django.core.management.base import BaseCommand, CommandError
 
 from scheduling.db import own_connection
@@ -71,7 +73,7 @@ class Command(BaseCommand):
         install_stream_router()
         self._stopped = False
         while not self._stopped:
-            registration = self._register(handlers, options)
+            registration = self._register_when_possible(handlers, options)
             worker = Worker(
                 registration=registration,
                 queues=options["queues"],
@@ -91,6 +93,16 @@ class Command(BaseCommand):
     def _stop(self, worker: Worker) -> None:
         self._stopped = True
         worker.stop()
+
+    def _register_when_possible(self, handlers: Mapping[str, Handler[Any]], options: Mapping[str, Any]) -> Registration:
+        pause = 0.5
+        while True:
+            try:
+                return self._register(handlers, options)
+            except psycopg.OperationalError as error:
+                self._say(f"the database is not to be had, trying again: {str(error).strip().splitlines()[0]}")
+                time.sleep(pause)
+                pause = min(pause * 2, 10.0)
 
     def _register(self, handlers: Mapping[str, Handler[Any]], options: Mapping[str, Any]) -> Registration:
         host = socket.gethostname()
