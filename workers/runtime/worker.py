@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,6 +33,7 @@ from workers.handlers.base import Handler, HandlerContext
 from workers.runtime.connection_urls import connection_urls
 from workers.runtime.definitions import Definition, Definitions
 from workers.runtime.log_buffer import LogBuffer
+from workers.runtime.prefetch import Prefetch
 from workers.runtime.pulse import Pulse, PulseCalls
 from workers.runtime.runner import make_context, run_attempt
 from workers.runtime.writer import BACK_PRESSURE, Ended, Writer
@@ -40,6 +42,9 @@ logger = logging.getLogger(__name__)
 
 #: Where the tasks that only this node may run are queued.
 NODE_QUEUE = "node:{name}"
+
+#: What was claimed ahead and not started for so long (seconds) goes back to the queue.
+STALE_SECONDS = 1.0
 
 _OWN_PARAMS = """
 SELECT id, params FROM rota_instance
@@ -85,12 +90,15 @@ class Worker:
                 cancel=self._cancel,
                 drain=self.stop,
                 fence=self._fence,
-                busy=lambda: self._busy,
+                busy=lambda: len(self._running),
             ),
         )
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._changed = threading.Condition()
-        self._busy = 0
+        #: How many are claimed and not ended: running, or waiting for a slot.
+        self._held = 0
+        self._claimed_at = 0.0
+        self._prefetch = Prefetch()
         self._running: dict[int, HandlerContext] = {}
         self._more = True
         self._stops = 0
@@ -143,29 +151,37 @@ class Worker:
         while not self._stops and not self._fenced:
             if not (self._writer.alive and self._pulse.alive):
                 raise WorkerBroken("A thread of this worker ended unexpectedly; its traceback is above.")
-            free = self._slots - self._busy
-            if free > 0 and self._more and self._writer.backlog < BACK_PRESSURE:
-                try:
-                    self._claim(free)
-                    pause = 0.2
-                except psycopg.Error as error:
-                    logger.warning("worker: %s", str(error).strip(), extra={"action": "database_lost"})
-                    close_quietly(self._conn)
-                    self._conn = None
-                    self._sleep(pause)
-                    pause = min(pause * 2, 5.0)
-                    self._more = True
-            else:
-                self._sleep(self._conf.poll_seconds)
+            try:
+                if self._wants_more():
+                    self._claim(self._capacity() - self._held)
+                else:
+                    self._sleep(self._conf.poll_seconds)
+                    self._return_stale()
+                pause = 0.2
+            except psycopg.Error as error:
+                logger.warning("worker: %s", str(error).strip(), extra={"action": "database_lost"})
+                close_quietly(self._conn)
+                self._conn = None
+                self._more = False
+                self._sleep(pause)
+                self._more = True
+                pause = min(pause * 2, 5.0)
             if time.monotonic() >= next_line:
                 self._say()
                 next_line += 60
 
+    def _capacity(self) -> int:
+        return self._slots + self._prefetch.ahead(self._slots)
+
+    def _wants_more(self) -> bool:
+        """Whether there is room for a claim that is worth its statement, and probably something to claim."""
+        room = self._capacity() - self._held
+        worth = self._held < self._slots or room >= self._slots
+        return self._more and room > 0 and worth and self._writer.backlog < BACK_PRESSURE
+
     def _sleep(self, seconds: float) -> None:
         with self._changed:
-            woken = self._changed.wait_for(
-                lambda: self._stops or self._fenced or (self._more and self._busy < self._slots), seconds
-            )
+            woken = self._changed.wait_for(lambda: self._stops or self._fenced or self._wants_more(), seconds)
             if not woken:
                 # The poll: a wake-up may have been lost.
                 self._more = True
@@ -188,7 +204,8 @@ class Worker:
             return
         jobs = self._jobs_of(conn, claims)
         with self._changed:
-            self._busy += len(jobs)
+            self._held += len(jobs)
+            self._claimed_at = time.monotonic()
         for job in jobs:
             self._jobs.put(job)
 
@@ -202,7 +219,8 @@ class Worker:
                 report = _report(claimed, ExecutionState.FAILED, Reason.TASK_DELETED, message)
                 self._writer.ended(Ended(report, LogBuffer(claimed, self._clock, self._conf)))
                 continue
-            jobs.append(_Job(claimed, definition, own.get(claimed.instance_id, definition.params)))
+            params = own.get(claimed.instance_id, definition.params)
+            jobs.append(_Job(claimed, definition, params))
         return jobs
 
     def _own_params(self, conn: Connection, claims: Sequence[Claimed]) -> dict[int, Mapping[str, Any]]:
@@ -229,19 +247,20 @@ class Worker:
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
+            started = time.monotonic()
             try:
                 self._run_job(job)
             finally:
+                self._prefetch.observe(time.monotonic() - started)
                 with self._changed:
-                    self._busy -= 1
-                    self._changed.notify_all()
+                    self._held -= 1
+                    # Waking the claiming thread costs more than a short job; it is woken when a claim is worth it.
+                    if not self._held or self._wants_more():
+                        self._changed.notify_all()
 
     def _run_job(self, job: _Job) -> None:
         claimed = job.claimed
         if self._fenced:
-            return
-        if self._stops:
-            self._return_unstarted(claimed)
             return
         log = LogBuffer(claimed, self._clock, self._conf)
         context = make_context(
@@ -262,16 +281,31 @@ class Worker:
             report = _interrupted(claimed, job.definition, self._conf)
         self._writer.ended(Ended(report, log))
 
-    def _return_unstarted(self, claimed: Claimed) -> None:
+    def _return_stale(self) -> None:
+        """Give back what was claimed ahead and has waited too long: the slots are busy with something longer."""
+        # Whatever waits is at least as old as the newest claim.
+        if not self._jobs.empty() and time.monotonic() - self._claimed_at > STALE_SECONDS:
+            self._prefetch.forget()
+            self._return_unstarted()
+
+    def _return_unstarted(self) -> None:
+        """Give back everything that was claimed and not started."""
+        jobs = []
+        with suppress(queue.Empty):
+            while (job := self._jobs.get_nowait()) is not None:
+                jobs.append(job)
+        if not jobs:
+            return
+        with self._changed:
+            self._held -= len(jobs)
+            self._changed.notify_all()
         try:
-            conn = own_connection("worker drain")
-            try:
-                self._notifier.queues(give_back(conn, [claimed]))
-            finally:
-                close_quietly(conn)
+            self._notifier.queues(give_back(self._connection(), [job.claimed for job in jobs]))
         except psycopg.Error as error:
-            # The reaper decides it when this worker's lease ends.
+            # The reaper decides them when this worker's lease ends.
             logger.warning("worker: %s", str(error).strip(), extra={"action": "give_back"})
+            close_quietly(self._conn)
+            self._conn = None
 
     # Called by the pulse and the writer
 
@@ -310,9 +344,10 @@ class Worker:
             self._wait_idle(self._conf.drain_seconds)
             return
         self._pulse.drain()
-        self._tell(f"draining, {self._busy} running")
+        self._return_unstarted()
+        self._tell(f"draining, {self._held} running")
         self._wait_idle(self._conf.drain_seconds, until=lambda: self._stops > 1 or bool(self._fenced))
-        if self._busy and not self._fenced:
+        if self._held and not self._fenced:
             self._giving_up = True
             with self._changed:
                 leases = list(self._running)
@@ -323,7 +358,7 @@ class Worker:
 
     def _wait_idle(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: not self._busy or until(), seconds)
+            self._changed.wait_for(lambda: not self._held or until(), seconds)
 
     def _recover(self) -> None:
         """Decide at once what the worker that had this node's name before has left."""
@@ -349,7 +384,7 @@ class Worker:
     def _say(self) -> None:
         ended, self._ended = self._ended, {}
         said = " · ".join(f"{word} {count}" for word, count in sorted(ended.items())) or "nothing ended"
-        self._tell(f"{said} · busy {self._busy}/{self._slots}")
+        self._tell(f"{said} · busy {len(self._running)}/{self._slots}")
 
 
 def _report(claimed: Claimed, state: ExecutionState, reason: str, message: str) -> Report:
