@@ -7,7 +7,9 @@ from scheduling.models import QueueEntry
 from tests.engine.work import claimed_by, ready
 from tests.factories import make_registration
 from tests.support.threads import at_once
+from workers.engine.check import check
 from workers.engine.claim import Claimed, claim
+from workers.engine.give_back import give_back_forgotten
 from workers.models import Execution, Node
 
 
@@ -81,3 +83,17 @@ def test_a_node_that_was_taken_over_or_drains_gets_nothing(conn: Connection) -> 
     assert stale == []
     Node.objects.update(state="draining")
     assert claimed_by(conn, node) == []
+
+
+def test_a_worker_that_missed_the_answer_to_its_claim_gives_back_what_it_does_not_know(conn: Connection) -> None:
+    ready(conn, 3)
+    node = make_registration(conn)
+    other = make_registration(conn)
+    known, _ = claimed_by(conn, node, slots=2)
+    (others,) = claimed_by(conn, other)
+    queues = give_back_forgotten(conn, incarnation=node.incarnation, known=[known.lease_id])
+    assert queues == {"default"}
+    assert set(Execution.objects.values_list("pk", flat=True)) == {known.lease_id, others.lease_id}
+    entry = QueueEntry.objects.get(state=0)
+    assert (entry.attempt, entry.holder) == (0, None)
+    assert check(conn) == []

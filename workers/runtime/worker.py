@@ -11,27 +11,25 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 
-from scheduling.db import Connection, close_quietly, own_connection
 from scheduling.domain.clock import DatabaseClock
 from scheduling.domain.policies import OnWorkerLost
 from scheduling.domain.states import Reason
 from scheduling.notify import Notifier
 from workers.conf import WorkersConf, conf
 from workers.domain.states import ExecutionState
-from workers.engine.claim import Claimed, claim
+from workers.engine.claim import Claimed
 from workers.engine.complete import Completed, Report
-from workers.engine.give_back import give_back
-from workers.engine.nodes import Registration, leave
-from workers.engine.reap import reap
+from workers.engine.nodes import Registration
 from workers.exceptions import WorkerBroken
 from workers.handlers.base import Handler, HandlerContext
+from workers.runtime.claimer import Claimer, Job
 from workers.runtime.connection_urls import connection_urls
-from workers.runtime.definitions import Definition, Definitions
+from workers.runtime.definitions import Definition
 from workers.runtime.log_buffer import LogBuffer
 from workers.runtime.prefetch import Prefetch
 from workers.runtime.pulse import Pulse, PulseCalls
@@ -46,17 +44,8 @@ NODE_QUEUE = "node:{name}"
 #: What was claimed ahead and not started for so long (seconds) goes back to the queue.
 STALE_SECONDS = 1.0
 
-_OWN_PARAMS = """
-SELECT id, params FROM rota_instance
-WHERE id = ANY(%(ids)s) AND scheduled_for = ANY(%(moments)s) AND scheduled_for BETWEEN %(lo)s AND %(hi)s
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    claimed: Claimed
-    definition: Definition
-    params: Mapping[str, Any]
+#: How often (seconds) a worker asks whether it holds leases that it knows nothing of.
+RECONCILE_SECONDS = 30.0
 
 
 class Worker:
@@ -72,13 +61,15 @@ class Worker:
         report: Callable[[str], None] = lambda line: None,
         settings: WorkersConf | None = None,
     ) -> None:
-        self._registration, self._handlers, self._slots = registration, handlers, concurrency
+        self._handlers, self._slots = handlers, concurrency
         self._queues = [*dict.fromkeys([*queues, NODE_QUEUE.format(name=registration.name)])]
         self._conf = settings or conf()
         self._tell = report
         self._clock = DatabaseClock()
-        self._definitions = Definitions()
         self._notifier = Notifier()
+        self._claimer = Claimer(
+            registration=registration, queues=self._queues, handlers=handlers.keys(), notifier=self._notifier
+        )
         self._writer = Writer(conf=self._conf, notifier=self._notifier, on_written=self._count)
         self._pulse = Pulse(
             registration=registration,
@@ -93,7 +84,7 @@ class Worker:
                 busy=lambda: len(self._running),
             ),
         )
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._changed = threading.Condition()
         #: How many are claimed and not ended: running, or waiting for a slot.
         self._held = 0
@@ -104,7 +95,6 @@ class Worker:
         self._stops = 0
         self._fenced = ""
         self._giving_up = False
-        self._conn: Connection | None = None
         self._ended: dict[str, int] = {}
 
     # Called from outside
@@ -126,7 +116,8 @@ class Worker:
             threading.Thread(target=self._serve, name=f"rota-slot-{number}", daemon=True)
             for number in range(self._slots)
         ]
-        self._recover()
+        if taken := self._claimer.recover().count:
+            self._tell(f"took over {taken} from the worker before it")
         self._writer.start()
         self._pulse.start()
         for thread in threads:
@@ -140,18 +131,23 @@ class Worker:
             if not self._writer.close(timeout=30):
                 self._tell("some results could not be written; their instances will be decided by the reaper")
             self._pulse.stop()
-            self._leave()
+            if not self._fenced:
+                self._claimer.leave()
             self._notifier.close()
-            close_quietly(self._conn)
+            self._claimer.disconnect()
 
     # The claim loop
 
     def _claim_until_stopped(self) -> None:
         pause, next_line = 0.2, time.monotonic() + 60
+        reconcile_at = time.monotonic() + RECONCILE_SECONDS
         while not self._stops and not self._fenced:
             if not (self._writer.alive and self._pulse.alive):
                 raise WorkerBroken("A thread of this worker ended unexpectedly; its traceback is above.")
             try:
+                if time.monotonic() >= reconcile_at:
+                    self._claimer.reconcile()
+                    reconcile_at = time.monotonic() + RECONCILE_SECONDS
                 if self._wants_more():
                     self._claim(self._capacity() - self._held)
                 else:
@@ -160,8 +156,9 @@ class Worker:
                 pause = 0.2
             except psycopg.Error as error:
                 logger.warning("worker: %s", str(error).strip(), extra={"action": "database_lost"})
-                close_quietly(self._conn)
-                self._conn = None
+                self._claimer.disconnect()
+                # The answer to a claim may have been lost with the connection.
+                reconcile_at = 0.0
                 self._more = False
                 self._sleep(pause)
                 self._more = True
@@ -189,59 +186,16 @@ class Worker:
     def _claim(self, free: int) -> None:
         # Before the statement, so that a wake-up during it is not forgotten.
         self._more = False
-        conn = self._connection()
-        claims = claim(
-            conn,
-            node_id=self._registration.node_id,
-            incarnation=self._registration.incarnation,
-            queues=self._queues,
-            handlers=self._handlers.keys(),
-            slots=free,
-        )
-        if len(claims) == free:
+        jobs = self._claimer.claim(free)
+        if len(jobs) == free:
             self._more = True
-        if not claims:
+        if not jobs:
             return
-        jobs = self._jobs_of(conn, claims)
         with self._changed:
             self._held += len(jobs)
             self._claimed_at = time.monotonic()
         for job in jobs:
             self._jobs.put(job)
-
-    def _jobs_of(self, conn: Connection, claims: Sequence[Claimed]) -> list[_Job]:
-        own = self._own_params(conn, [claimed for claimed in claims if claimed.own_params])
-        jobs = []
-        for claimed in claims:
-            definition = self._definitions.get(conn, claimed.task_id, claimed.task_version)
-            if definition is None:
-                message = "The task was deleted before this instance ran."
-                report = _report(claimed, ExecutionState.FAILED, Reason.TASK_DELETED, message)
-                self._writer.ended(Ended(report, LogBuffer(claimed, self._clock, self._conf)))
-                continue
-            params = own.get(claimed.instance_id, definition.params)
-            jobs.append(_Job(claimed, definition, params))
-        return jobs
-
-    def _own_params(self, conn: Connection, claims: Sequence[Claimed]) -> dict[int, Mapping[str, Any]]:
-        if not claims:
-            return {}
-        moments = [claimed.scheduled_for for claimed in claims]
-        rows = conn.execute(
-            _OWN_PARAMS,
-            {
-                "ids": [claimed.instance_id for claimed in claims],
-                "moments": moments,
-                "lo": min(moments),
-                "hi": max(moments),
-            },
-        ).fetchall()
-        return dict(rows)
-
-    def _connection(self) -> Connection:
-        if self._conn is None or self._conn.closed:
-            self._conn = own_connection("worker claim")
-        return self._conn
 
     # A slot's thread
 
@@ -258,27 +212,31 @@ class Worker:
                     if not self._held or self._wants_more():
                         self._changed.notify_all()
 
-    def _run_job(self, job: _Job) -> None:
-        claimed = job.claimed
+    def _run_job(self, job: Job) -> None:
+        claimed, definition = job.claimed, job.definition
         if self._fenced:
             return
         log = LogBuffer(claimed, self._clock, self._conf)
+        if definition is None:
+            message = "The task was deleted before this instance ran."
+            self._writer.ended(Ended(_report(claimed, ExecutionState.FAILED, Reason.TASK_DELETED, message), log))
+            return
         context = make_context(
             claimed,
-            job.definition,
+            definition,
             sink=log.write,
             connection_urls=connection_urls(claimed.namespace_id),
         )
         with self._changed:
             self._running[claimed.lease_id] = context
         self._writer.follow(claimed.lease_id, log)
-        report = run_attempt(claimed, job.definition, self._handlers.get(claimed.handler), context, job.params)
+        report = run_attempt(claimed, definition, self._handlers.get(claimed.handler), context, job.params)
         with self._changed:
             self._running.pop(claimed.lease_id, None)
         if self.fenced:
             return
         if self._giving_up and report.state is ExecutionState.CANCELLED:
-            report = _interrupted(claimed, job.definition, self._conf)
+            report = _interrupted(claimed, definition, self._conf)
         self._writer.ended(Ended(report, log))
 
     def _return_stale(self) -> None:
@@ -294,18 +252,10 @@ class Worker:
         with suppress(queue.Empty):
             while (job := self._jobs.get_nowait()) is not None:
                 jobs.append(job)
-        if not jobs:
-            return
         with self._changed:
             self._held -= len(jobs)
             self._changed.notify_all()
-        try:
-            self._notifier.queues(give_back(self._connection(), [job.claimed for job in jobs]))
-        except psycopg.Error as error:
-            # The reaper decides them when this worker's lease ends.
-            logger.warning("worker: %s", str(error).strip(), extra={"action": "give_back"})
-            close_quietly(self._conn)
-            self._conn = None
+        self._claimer.give_back(jobs)
 
     # Called by the pulse and the writer
 
@@ -330,6 +280,7 @@ class Worker:
         self._cancel(leases)
 
     def _count(self, reports: Sequence[Report], done: Completed) -> None:
+        self._claimer.settled(report.lease_id for report in reports)
         for decision in done.accepted.values():
             self._ended[decision] = self._ended.get(decision, 0) + 1
         for lease in done.stale:
@@ -359,27 +310,6 @@ class Worker:
     def _wait_idle(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
         with self._changed:
             self._changed.wait_for(lambda: not self._held or until(), seconds)
-
-    def _recover(self) -> None:
-        """Decide at once what the worker that had this node's name before has left."""
-        if self._registration.predecessor is None:
-            return
-        reaped = reap(self._connection(), incarnation=self._registration.predecessor)
-        if reaped.count:
-            self._tell(f"took over {reaped.count} from the worker before it")
-            self._notifier.queues(reaped.queues)
-
-    def _leave(self) -> None:
-        if self._fenced:
-            return
-        try:
-            leave(
-                self._connection(),
-                node_id=self._registration.node_id,
-                incarnation=self._registration.incarnation,
-            )
-        except psycopg.Error as error:
-            logger.warning("worker: %s", str(error).strip(), extra={"action": "leave"})
 
     def _say(self) -> None:
         ended, self._ended = self._ended, {}
