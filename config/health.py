@@ -6,19 +6,17 @@ Both answer without a log-in, and neither tells anything about the installation.
 from __future__ import annotations
 
 import logging
-from functools import cache
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import Error, connection
-from django.db.migrations.loader import MigrationLoader
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-logger = logging.getLogger(__name__)
+from scheduling.schema import missing_migrations
 
-Migration = tuple[str, str]
+logger = logging.getLogger(__name__)
 
 
 @never_cache
@@ -40,35 +38,6 @@ def readyz(request: HttpRequest) -> HttpResponse:
     if missing:
         return _not_ready(_("The database is not up to date: run manage.py migrate."))
     return JsonResponse({"status": "ok"})
-
-
-def missing_migrations() -> list[str]:
-    """Return the apps whose newest migration has not been applied; one query."""
-    with connection.cursor() as cursor:
-        # Asked by name, since the table itself is missing from a database that was never migrated.
-        cursor.execute("SELECT to_regclass('django_migrations') IS NOT NULL")
-        if not cursor.fetchone()[0]:
-            return sorted(app for app, _name in _newest())
-        cursor.execute("SELECT app, name FROM django_migrations")
-        applied: set[Migration] = set(cursor.fetchall())
-    return sorted(
-        newest[0]
-        for newest, replaced in _newest().items()
-        if newest not in applied and not (replaced and replaced <= applied)
-    )
-
-
-@cache
-def _newest() -> dict[Migration, frozenset[Migration]]:
-    """Return the newest migrations of each app, with those that a squashed one stands for.
-
-    They are read from files once in a process's life: code does not change under a running server.
-    """
-    loader = MigrationLoader(None)
-    return {
-        leaf: frozenset(loader.replacements[leaf].replaces) if leaf in loader.replacements else frozenset()
-        for leaf in loader.graph.leaf_nodes()
-    }
 
 
 def _not_ready(sentence: str) -> HttpResponse:

@@ -25,6 +25,11 @@ def forget_known_partitions() -> None:
     _known.clear()
 
 
+def are_known(days: Iterable[date]) -> bool:
+    """Tell whether this process has seen the partitions of all ``days``, so that there is nothing to create."""
+    return _known.issuperset(days)
+
+
 def days_of(moments: Iterable[datetime]) -> set[date]:
     """Return the UTC days, one partition each, in which ``moments`` lie."""
     return {moment.astimezone(UTC).date() for moment in moments}

@@ -18,7 +18,7 @@ from scheduling.db import callers_connection, own_connection
 from scheduling.domain.states import EntryState, Origin
 from scheduling.engine.admit import admit
 from scheduling.engine.enqueue import Enqueued, enqueue
-from scheduling.engine.partitions import create_partitions, days_of
+from scheduling.engine.partitions import are_known, create_partitions, days_of
 from scheduling.exceptions import UnknownTask
 from scheduling.models import RunKey, Task, TaskInstance
 from scheduling.notify import announce_on_commit, process_notifier
@@ -74,8 +74,7 @@ def run_task_now(
         _check_moment(at)
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         raise ValidationError({"key": _("A key has between 1 and %(n)d characters.") % {"n": LONGEST_KEY}})
-    if at is not None:
-        _make_room(at)
+    _make_room(at or timezone.now())
     with transaction.atomic():
         if key is not None and (first := _first_of(task, key)) is not None:
             return first
@@ -114,10 +113,13 @@ def _check_params(task: Task, params: Mapping[str, Any]) -> None:
 
 
 def _make_room(at: datetime) -> None:
+    days = days_of([at])
+    if are_known(days):
+        return
     # On a connection of its own, so that the partition stands whatever becomes of the caller's transaction.
     conn = own_connection("partitions")
     try:
-        create_partitions(conn, days_of([at]))
+        create_partitions(conn, days)
     finally:
         conn.close()
 

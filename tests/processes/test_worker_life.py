@@ -7,6 +7,7 @@ import signal
 import pytest
 
 import tests.processes.functions  # noqa: F401 - registers them, so that params can be checked here too
+from config.database.url import url_of_default
 from scheduling.db import Connection
 from scheduling.domain.states import Reason
 from scheduling.models import QueueEntry, Task, TaskInstance
@@ -212,4 +213,19 @@ def test_a_handler_that_does_not_exist_is_refused_when_the_worker_starts(conn: C
     refused = manage("runworker", "--handlers", "shell,teleport")
     assert refused.returncode == 1
     assert "teleport" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["runscheduler", "runworker", "checkqueue"])
+def test_on_a_database_that_was_never_migrated_a_command_says_what_to_do(conn: Connection, command: str) -> None:
+    conn.execute("DROP DATABASE IF EXISTS rota_never_migrated")
+    conn.execute("CREATE DATABASE rota_never_migrated TEMPLATE template0")
+    try:
+        refused = manage(
+            command, DATABASE_URL=url_of_default().replace(f"/{conn.info.dbname}?", "/rota_never_migrated?")
+        )
+    finally:
+        conn.execute("DROP DATABASE rota_never_migrated")
+    assert refused.returncode == 1
+    assert "run manage.py migrate" in refused.stderr
     assert "Traceback" not in refused.stderr

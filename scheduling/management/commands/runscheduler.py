@@ -5,9 +5,11 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from scheduling.exceptions import NotMigrated
 from scheduling.runtime.loop import SchedulerLoop
+from scheduling.schema import require_migrations
 from workers.runtime.maintainers import worker_maintainers
 
 
@@ -18,10 +20,13 @@ class Command(BaseCommand):
         "Turns due tasks into instances, and decides what becomes of work whose worker was lost. Start as many as "
         "you like, on any machines: none leads, and none is missed. Ends on SIGTERM or Ctrl-C."
     )
-    requires_migrations_checks = True
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until a signal comes."""
+        try:
+            require_migrations()
+        except NotMigrated as error:
+            raise CommandError(str(error)) from error
         loop = SchedulerLoop(maintainers=worker_maintainers(), report=self._say)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())

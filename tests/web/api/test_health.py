@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client as DjangoClient
 
-from config.health import missing_migrations
+from scheduling.schema import missing_migrations
 from tests.support.processes import ROOT, environment
 
 _ASK = """

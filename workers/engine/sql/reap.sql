@@ -24,7 +24,8 @@ decided AS MATERIALIZED (
         WHEN o.cancel THEN 'cancelled'
         WHEN o.overdue THEN 'failed'
         WHEN t.id IS NULL OR t.on_worker_lost = 'fail' OR o.losses >= %(max_losses)s THEN 'failed'
-        ELSE 'again' END AS decision
+        ELSE 'again' END AS decision,
+        t.on_worker_lost IS DISTINCT FROM 'fail' AS exhausted
     FROM orphan o LEFT JOIN rota_task t ON t.id = o.task_id
 ),
 again AS (
@@ -37,5 +38,5 @@ gone AS (
     WHERE e.instance_id = ANY(ARRAY(SELECT instance_id FROM decided WHERE decision <> 'again'))
 )
 SELECT instance_id, scheduled_for, lease_id, task_id, limited, queue, decision, attempt, overdue, claimed_at,
-    cancel_message
+    cancel_message, exhausted
 FROM decided

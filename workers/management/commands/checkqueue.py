@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from scheduling.db import own_connection
+from scheduling.exceptions import NotMigrated
+from scheduling.schema import require_migrations
 from workers.engine.check import PROMISES, check
 
 
@@ -18,10 +20,13 @@ class Command(BaseCommand):
         "Checks the promises about the queue against the database, without changing anything and while work goes on. "
         "Exit code 0: all are kept. 1: a list of the rows that break one."
     )
-    requires_migrations_checks = True
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Check, print, and end with the exit code."""
+        try:
+            require_migrations()
+        except NotMigrated as error:
+            raise CommandError(str(error)) from error
         conn = own_connection("checkqueue")
         try:
             broken = check(conn)

@@ -15,6 +15,8 @@ import psycopg
 from django.core.management.base import BaseCommand, CommandError
 
 from scheduling.db import own_connection
+from scheduling.exceptions import NotMigrated
+from scheduling.schema import require_migrations
 from workers import __version__
 from workers.engine.nodes import Registration, holder_of, register
 from workers.exceptions import NodeNameTaken
@@ -45,7 +47,6 @@ class Command(BaseCommand):
         "Runs instances that are ready. It listens on no port: it asks the database for work. On SIGTERM or Ctrl-C "
         "it takes nothing more and finishes what runs; a second signal does not wait for that."
     )
-    requires_migrations_checks = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the options."""
@@ -68,6 +69,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until a signal comes; start anew after the leases were lost."""
+        try:
+            require_migrations()
+        except NotMigrated as error:
+            raise CommandError(str(error)) from error
         handlers = _chosen(options["handlers"])
         autodiscover()
         install_stream_router()
