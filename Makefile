@@ -39,7 +39,7 @@ demo: install ## Start database, web, scheduler and worker, with tasks that run
 	@exec $(BIN)/python manage.py demo $(ARGS)
 
 test: install $(VENV)/.dev.stamp lint types check ## Linters, types and tests (what CI runs)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
 chaos: install $(VENV)/.dev.stamp ## Kill, freeze and cut everything at random: make chaos SECONDS=60 SEED=1
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)

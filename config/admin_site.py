@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.admin.cells import badge, link, moment
 from accounts.permissions import permitted_namespaces, visible_to
@@ -35,6 +36,7 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     nodes = [node.health(now) for node in Node.objects.all()]
     instances = reverse("admin:scheduling_taskinstance_changelist")
     return context | {
+        "title": _("Overview"),
         "no_namespace": not permitted_namespaces(request.user).exists(),
         "may_add_task": permitted_namespaces(request.user, Action.ADMINISTER).exists(),
         "task_count": _count(Task.objects.visible_to(request.user)),
@@ -59,9 +61,43 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def running_badge(request: HttpRequest) -> str:
-    """Return how many instances run now, for the side bar; the index of leases answers it."""
-    return _count(visible_to(request.user, QueueEntry.objects.filter(state=EntryState.RUNNING.value)))
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the side bar's groups. What runs now is counted by the index of leases."""
+    running = _count(visible_to(request.user, QueueEntry.objects.filter(state=EntryState.RUNNING.value)))
+    badge_of_running = {"badge": running, "badge_variant": "info"} if running != "0" else {}
+    return [
+        {"items": [{"title": _("Overview"), "icon": "space_dashboard", "link": reverse("admin:index")}]},
+        {
+            "title": _("Work"),
+            "items": [
+                _page(_("Tasks"), "event_repeat", "scheduling_task"),
+                _page(_("Instances"), "list_alt", "scheduling_taskinstance", **badge_of_running),
+                _page(_("Executions"), "play_circle", "workers_execution"),
+            ],
+        },
+        {
+            "title": _("Where it runs"),
+            "items": [
+                _page(_("Nodes"), "dns", "workers_node"),
+                _page(_("Connections"), "database", "workers_connection"),
+            ],
+        },
+        {
+            "title": _("Who may"),
+            "items": [
+                _page(_("Namespaces"), "workspaces", "accounts_namespace"),
+                _page(_("Users"), "group", "accounts_user", permission=_is_superuser),
+            ],
+        },
+    ]
+
+
+def _page(title: str, icon: str, model: str, **more: Any) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse(f"admin:{model}_changelist"), **more}
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))
 
 
 def _count(rows: Any) -> str:

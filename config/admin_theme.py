@@ -4,8 +4,6 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
@@ -15,14 +13,6 @@ def _stylesheet(request: HttpRequest) -> str:
 
 def _icon(request: HttpRequest) -> str:
     return static("scheduling/icon.svg")
-
-
-def _superuser(request: HttpRequest) -> bool:
-    return bool(getattr(request.user, "is_superuser", False))
-
-
-def _page(title: Promise, icon: str, model: str, **more: Any) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist"), **more}
 
 
 UNFOLD: dict[str, Any] = {
@@ -56,36 +46,6 @@ UNFOLD: dict[str, Any] = {
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,
-        "navigation": [
-            {"items": [{"title": _("Overview"), "icon": "space_dashboard", "link": reverse_lazy("admin:index")}]},
-            {
-                "title": _("Work"),
-                "items": [
-                    _page(_("Tasks"), "event_repeat", "scheduling_task"),
-                    _page(
-                        _("Instances"),
-                        "list_alt",
-                        "scheduling_taskinstance",
-                        badge="config.admin_site.running_badge",
-                        badge_variant="info",
-                    ),
-                    _page(_("Executions"), "play_circle", "workers_execution"),
-                ],
-            },
-            {
-                "title": _("Where it runs"),
-                "items": [
-                    _page(_("Nodes"), "dns", "workers_node"),
-                    _page(_("Connections"), "database", "workers_connection"),
-                ],
-            },
-            {
-                "title": _("Who may"),
-                "items": [
-                    _page(_("Namespaces"), "workspaces", "accounts_namespace"),
-                    _page(_("Users"), "group", "accounts_user", permission=_superuser),
-                ],
-            },
-        ],
+        "navigation": "config.admin_site.navigation",
     },
 }

@@ -6,15 +6,20 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.api.views import ObtainTokenView, RefreshTokenView
 from config.api_errors import nothing_here
+from scheduling.api.backfill_views import BackfillViewSet
+from scheduling.api.calendar_views import CalendarViewSet
 from scheduling.api.handler_views import HandlerViewSet
 from scheduling.api.instance_views import InstanceViewSet
+from scheduling.api.ledger_views import LedgerView
 from scheduling.api.task_views import TaskViewSet
 from workers.api.execution_views import ExecutionViewSet
 from workers.api.node_views import NodeViewSet
 
 router = SimpleRouter()
 router.register("tasks", TaskViewSet, basename="task")
+router.register("calendars", CalendarViewSet, basename="calendar")
 router.register("instances", InstanceViewSet, basename="instance")
+router.register("backfills", BackfillViewSet, basename="backfill")
 router.register("executions", ExecutionViewSet, basename="execution")
 router.register("nodes", NodeViewSet, basename="node")
 router.register("handlers", HandlerViewSet, basename="handler")
@@ -23,6 +28,7 @@ version_1: list[URLPattern | URLResolver] = [
     path("auth/token/", ObtainTokenView.as_view(), name="obtain-token"),
     path("auth/token/refresh/", RefreshTokenView.as_view(), name="refresh-token"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("tasks/<int:pk>/ledger/", LedgerView.as_view(), name="task-ledger"),
     *router.urls,
 ]
 

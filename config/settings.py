@@ -91,6 +91,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
@@ -139,6 +140,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "InstanceState": "scheduling.api.instance_serializers.INSTANCE_STATE_CHOICES",
         "ExecutionState": "workers.api.execution_serializers.EXECUTION_STATE_CHOICES",
         "NodeHealth": "workers.api.node_views.HEALTH_CHOICES",
+        "TickState": "scheduling.api.ledger_views.TICK_STATE_CHOICES",
+        "BackfillState": "scheduling.models.backfill.BACKFILL_STATE_CHOICES",
+        "BackfillOverlap": "scheduling.models.backfill.BACKFILL_OVERLAP_CHOICES",
     },
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,

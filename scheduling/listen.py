@@ -6,6 +6,7 @@ import logging
 import os
 import select
 import time
+import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -34,6 +35,7 @@ class Listener:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
+        weakref.finalize(self, _close_pipe, self._reader, self._writer)
         self._backoff = FIRST_BACKOFF
         self._retry_at = 0.0
         #: Set when the connection was opened; the waiter clears it after having looked at everything.
@@ -107,3 +109,9 @@ class Listener:
         except psycopg.Error as error:
             self.lost(error)
         return heard
+
+
+def _close_pipe(*ends: int) -> None:
+    for end in ends:
+        with suppress(OSError):
+            os.close(end)

@@ -13,6 +13,8 @@ from scheduling.engine.partitions import forget_known_partitions
 from scheduling.notify import close_process_notifier
 from tests.factories import make_namespace
 
+pytest_plugins = ["scheduling.testing"]
+
 # The same examples in every run, so that a red run can be repeated; no deadline, since machines are shared.
 hypothesis_settings.register_profile("rota", derandomize=True, deadline=None)
 hypothesis_settings.load_profile("rota")

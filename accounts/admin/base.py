@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import update_wrapper
 from typing import Any
 
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -55,7 +57,11 @@ class RoleAwareAdmin(ModelAdmin):
 
     list_per_page = 50
     show_full_result_count = False
+    #: Numbers beside the filters would count the whole table, once for each choice.
+    show_facets = ShowFacets.NEVER
     list_before_template = "admin/list_pills.html"
+    #: What an empty list tells the reader to look at.
+    empty_hint: object = ""
     #: What it takes to add, change and delete.
     changing = Action.ADMINISTER
 
@@ -69,6 +75,13 @@ class RoleAwareAdmin(ModelAdmin):
 
     def prepare_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
         """Fetch what the rows of one page need beside themselves. To be overridden."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the field without the links to pages that add or change what it refers to."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget
+        return field
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Whether the side bar and the index name this app."""
@@ -140,6 +153,31 @@ class LedgerAdmin(RoleAwareAdmin):
     #: Ordering other than the newest first would read the whole history.
     sortable_by: Sequence[str] = ()
     ordering: Sequence[str] = ("-id",)
+    #: Fields that a page leaves out while this attribute of the row is empty.
+    only_with: Mapping[str, str] = {}
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the row; nobody edits it, so there is no history of edits to offer."""
+        response: HttpResponse = super().changeform_view(
+            request, object_id, form_url, {**(extra_context or {}), "show_history": False}
+        )
+        return response
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the groups without fields that have nothing to say about this row."""
+        return [
+            (title, {**options, "fields": [name for name in options["fields"] if self._speaks(name, obj)]})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
+
+    def _speaks(self, name: str, obj: Any) -> bool:
+        return obj is None or name not in self.only_with or bool(getattr(obj, self.only_with[name]))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody."""

@@ -88,7 +88,7 @@ class TimeRangeFilter(KnownChoiceFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Return the ranges."""
         self._narrow = (
-            request.GET.get("q", "").strip().isdecimal()
+            request.GET.get("q", "").strip().removeprefix("#").isdecimal()
             or request.GET.get("state") in {each.value for each in InstanceState if each not in FINAL_STATES}
             or "instance" in request.GET
         )

@@ -44,7 +44,7 @@ class TaskInstanceAdmin(LedgerAdmin):
         "state_shown",
         "scheduled",
         "took",
-        "attempts",
+        "attempts_shown",
         "origin_shown",
         "namespace_shown",
     )
@@ -52,8 +52,19 @@ class TaskInstanceAdmin(LedgerAdmin):
     list_filter = (TimeRangeFilter, InstanceStateFilter, TaskFilter, "origin", NamespaceFilter)
     search_fields = ("id",)
     search_help_text = gettext_lazy("Search by number or task")
+    empty_hint = gettext_lazy("No instance was scheduled within this time. Look further back, or run a task.")
     actions = ("cancel_chosen", "rerun_chosen")
     change_form_template = "admin/scheduling/taskinstance/change_form.html"
+    only_with = {
+        "triggered_by_shown": "triggered_by_id",
+        "rerun_of_shown": "rerun_of",
+        "missed_shown": "missed_count",
+        "reason": "reason",
+        "message_shown": "message",
+        "started": "started_at",
+        "finished": "finished_at",
+        "took": "finished_at",
+    }
     fieldsets = (
         (
             None,
@@ -72,7 +83,7 @@ class TaskInstanceAdmin(LedgerAdmin):
         ),
         (
             gettext_lazy("What became of it"),
-            {"fields": ("waiting_for", "reason", "message_shown", "attempts", "started", "finished", "took")},
+            {"fields": ("waiting_for", "reason", "message_shown", "attempts_shown", "started", "finished", "took")},
         ),
         (gettext_lazy("Params"), {"fields": ("params_shown",)}),
     )
@@ -145,6 +156,11 @@ class TaskInstanceAdmin(LedgerAdmin):
     def took(self, instance: TaskInstance) -> str:
         """The time from its first start to its end."""
         return duration(instance.started_at, instance.finished_at)
+
+    @admin.display(description=gettext_lazy("attempts"))
+    def attempts_shown(self, instance: TaskInstance) -> int:
+        """How often it was tried; of what has not ended the queue knows."""
+        return instance.attempts if instance.is_final else _entry_attempts(instance)
 
     @admin.display(description=gettext_lazy("origin"))
     def origin_shown(self, instance: TaskInstance) -> str:
@@ -228,6 +244,10 @@ class TaskInstanceAdmin(LedgerAdmin):
         shown = masked_params(params, spec.params_schema() if spec else None)
         return text_block(JsonTextField(schema={}, root={}, stored=None).prepare_value(shown))
 
+    def _speaks(self, name: str, obj: TaskInstance | None) -> bool:
+        """What has ended waits for nothing."""
+        return super()._speaks(name, obj) and not (name == "waiting_for" and obj is not None and obj.is_final)
+
     # The page
 
     def change_view(
@@ -296,6 +316,14 @@ class TaskInstanceAdmin(LedgerAdmin):
     def rerun_chosen(self, request: HttpRequest, queryset: QuerySet[TaskInstance]) -> None:
         """Run the chosen instances again."""
         instance_actions.rerun(request, queryset[:MOST_AT_ONCE])
+
+
+def _entry_attempts(instance: TaskInstance) -> int:
+    try:
+        return instance.queue_entry.attempt
+    except QueueEntry.DoesNotExist:
+        # It ended between reading the two rows.
+        return instance.attempts
 
 
 def _page(instance_id: int, verb: str = "change") -> str:

@@ -9,8 +9,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from scheduling.admin.param_secrets import Schema, masked, unmasked
 from scheduling.admin.widgets import code_area
+from scheduling.domain.param_secrets import Schema, masked, unmasked
 
 
 class LinesField(forms.CharField):
@@ -81,8 +81,8 @@ class PairsField(forms.CharField):
 class JsonTextField(forms.JSONField):
     """Any JSON, indented; passwords in it are masked, and a mask that comes back means the stored one."""
 
-    def __init__(self, *, schema: Schema, root: Schema, stored: Any, **kwargs: Any) -> None:
-        super().__init__(widget=code_area(4), **kwargs)
+    def __init__(self, *, schema: Schema, root: Schema, stored: Any, placeholder: str = "", **kwargs: Any) -> None:
+        super().__init__(widget=code_area(3, placeholder), **kwargs)
         self._schema, self._root, self._stored = schema, root, stored
 
     def prepare_value(self, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +18,9 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from scheduling.admin.param_secrets import MASK, Schema, alternatives, masked, resolve, unmasked
 from scheduling.admin.param_values import JsonTextField, LinesField, PairsField
 from scheduling.admin.widgets import SuggestingInput, code_area
+from scheduling.domain.param_secrets import MASK, Schema, alternatives, masked, resolve, unmasked
 
 PREFIX = "param_"
 
@@ -117,7 +118,11 @@ def _field(
     kind = kinds[0] if len(kinds) == 1 else {}
     field = _scalar_field(key, kind, options, suggestions) or _compound_field(kind, root, options, value)
     return field or JsonTextField(
-        schema=part, root=root, stored=stored.get(key), **_with_help(options, _("Written as JSON."))
+        schema=part,
+        root=root,
+        stored=stored.get(key),
+        placeholder="\n".join(_examples(kinds)),
+        **_with_help(options, _("Written as JSON.")),
     )
 
 
@@ -170,6 +175,16 @@ def _compound_field(kind: Schema, root: Schema, options: dict[str, Any], value: 
     if kind.get("type") == "object" and texts and (not value or PairsField.can_hold(value)):
         return PairsField(**_with_help(options, _("One on each line, as name: value.")))
     return None
+
+
+def _examples(kinds: list[Schema]) -> list[str]:
+    """Return an outline of each kind of object that may be written."""
+    outlines = [
+        {name: part.get("const", "") for name, part in kind["properties"].items()}
+        for kind in kinds
+        if kind.get("properties")
+    ]
+    return [json.dumps(outline) for outline in outlines]
 
 
 def _all_scalar(items: object, root: Schema) -> bool:

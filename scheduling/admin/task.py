@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -28,6 +29,7 @@ from scheduling.admin.filters import HandlerFilter, QueueFilter, TaskStateFilter
 from scheduling.admin.last_instances import last_instance, prepare_last_instances
 from scheduling.admin.param_values import JsonTextField
 from scheduling.admin.params_form import masked_params
+from scheduling.admin.preview import preview_panel
 from scheduling.admin.report import MOST_AT_ONCE, Report
 from scheduling.admin.task_fieldsets import read_only_fieldsets, task_fieldsets
 from scheduling.admin.task_form import TaskForm, task_form_class
@@ -54,6 +56,7 @@ class TaskAdmin(RoleAwareAdmin):
     list_select_related = ("namespace", "clock")
     search_fields = ("name",)
     search_help_text = gettext_lazy("Search by name")
+    empty_hint = gettext_lazy("No task matches, or there is none yet.")
     sortable_by = ("name", "next_run")
     ordering = ("namespace_id", "name")
     actions = ("run_chosen", "pause_chosen", "resume_chosen", "duplicate_chosen")
@@ -64,7 +67,7 @@ class TaskAdmin(RoleAwareAdmin):
     def media(self) -> Media:
         """The page's script shows the fields that the chosen trigger uses."""
         inherited: Media = super().media
-        return inherited + Media(js=["scheduling/task_form.js"])
+        return inherited + Media(js=["scheduling/task_form.js", "scheduling/preview.js"])
 
     # The list
 
@@ -232,20 +235,15 @@ class TaskAdmin(RoleAwareAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Fill in the handler that was chosen, and the namespace when there is one only."""
         initial = dict(super().get_changeform_initial_data(request))
+        initial |= {"handler": _asked_handler(request), "timezone": settings.TIME_ZONE}
         allowed = list(permitted_namespaces(request.user, Action.ADMINISTER)[:2])
-        return (
-            initial | {"handler": _asked_handler(request)} | ({"namespace": allowed[0].pk} if len(allowed) == 1 else {})
-        )
+        return initial | ({"namespace": allowed[0].pk} if len(allowed) == 1 else {})
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer the namespaces in which the reader may change definitions."""
         if db_field.name == "namespace":
             kwargs["queryset"] = permitted_namespaces(request.user, Action.ADMINISTER).distinct()
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        for right in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
-            if hasattr(field.widget, right):
-                setattr(field.widget, right, False)
-        return field
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     @admin.display(description=gettext_lazy("params"))
     def params_shown(self, task: Task) -> SafeString:
@@ -284,7 +282,18 @@ class TaskAdmin(RoleAwareAdmin):
         views = self.post_urls(
             ("run", self._run), ("pause", self._pause), ("resume", self._resume), ("duplicate", self._duplicate)
         )
+        panel = self.admin_site.admin_view(self._preview)
+        views += [
+            path("preview/", panel, name="scheduling_task_preview"),
+            path("<int:pk>/preview/", panel, name="scheduling_task_preview_stored"),
+        ]
         return views + list(super().get_urls())
+
+    def _preview(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
+        task = None if pk is None else self.get_object(request, str(pk))
+        if not self.has_view_permission(request, task) or (pk is not None and task is None):
+            raise PermissionDenied
+        return preview_panel(request, task)
 
     def _run(self, request: HttpRequest, task: Task) -> HttpResponse:
         task_actions.run_now(request, [task])

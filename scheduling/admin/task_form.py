@@ -28,13 +28,13 @@ else:
     # Django's own classes are generic for type checkers only.
     TaskModelForm = forms.ModelForm
 
-#: The fields that only one kind of trigger uses, and what they hold under every other.
-UNUSED: dict[str, tuple[TriggerKind, Any]] = {
-    "cron_expression": (TriggerKind.CRON, ""),
-    "every_seconds": (TriggerKind.INTERVAL, None),
-    "anchor_at": (TriggerKind.INTERVAL, None),
-    "run_at": (TriggerKind.ONCE, None),
-    "delay_seconds": (TriggerKind.ONCE, None),
+#: The fields that only some kinds of trigger use, and what they hold under every other.
+UNUSED: dict[str, tuple[frozenset[str], Any]] = {
+    "cron_expression": (frozenset({TriggerKind.CRON}), ""),
+    "every_seconds": (frozenset({TriggerKind.INTERVAL, TriggerKind.FIXED_DELAY}), None),
+    "anchor_at": (frozenset({TriggerKind.INTERVAL}), None),
+    "run_at": (frozenset({TriggerKind.ONCE}), None),
+    "delay_seconds": (frozenset({TriggerKind.ONCE}), None),
 }
 
 #: The constraint that is about one field; Django reports it for the whole form.
@@ -60,14 +60,16 @@ class TaskForm(TaskModelForm):
         super().__init__(*args, **kwargs)
         if "timezone" in self.fields:
             self.fields["timezone"].widget = SuggestingInput(_zones)
+        if "description" in self.fields:
+            self.fields["description"].widget.attrs["rows"] = 2
         if "handler" in self.fields:
             self.fields["handler"].widget = forms.HiddenInput()
 
     def _post_clean(self) -> None:
         """Build the task and check it as a whole; the model's own checks are part of that."""
         self.instance = construct_instance(self, self.instance, self._meta.fields, self._meta.exclude)
-        for name, (kind, unused) in UNUSED.items():
-            if self.instance.trigger != kind:
+        for name, (kinds, unused) in UNUSED.items():
+            if self.instance.trigger not in kinds:
                 setattr(self.instance, name, unused)
         task = self.instance
         if task.trigger == TriggerKind.ONCE and task.run_at is None and task.delay_seconds is not None:

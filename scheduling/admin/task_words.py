@@ -32,7 +32,7 @@ STATE_WORDS = {
     TaskState.ERROR: gettext_lazy("error"),
 }
 
-_ENDED = Q(enabled=True, clock__next_run_at=None, clock__dirty=False, clock__error="") & ~Q(
+_ENDED = Q(enabled=True, clock__next_run_at=None, clock__dirty=False, clock__awaits_end=False, clock__error="") & ~Q(
     trigger=TriggerKind.MANUAL.value
 )
 
@@ -51,7 +51,8 @@ def task_state(task: Task) -> TaskState:
         return TaskState.ERROR
     if not task.enabled:
         return TaskState.PAUSED
-    if task.trigger != TriggerKind.MANUAL and task.clock.next_run_at is None and not task.clock.dirty:
+    clock = task.clock
+    if task.trigger != TriggerKind.MANUAL and clock.next_run_at is None and not (clock.dirty or clock.awaits_end):
         return TaskState.FINISHED
     return TaskState.ENABLED
 
@@ -71,6 +72,8 @@ def trigger_words(task: Task) -> str:
             return task.cron_expression if task.timezone == "UTC" else f"{task.cron_expression} · {task.timezone}"
         case TriggerKind.INTERVAL:
             return _("every %(length)s") % {"length": span(task.every_seconds or 0)}
+        case TriggerKind.FIXED_DELAY:
+            return _("%(length)s after the end") % {"length": span(task.every_seconds or 0)}
         case TriggerKind.ONCE:
             return _("once") if task.run_at is None else _("once, %(at)s") % {"at": absolute(task.run_at)}
         case _:

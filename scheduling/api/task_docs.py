@@ -8,12 +8,10 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 
 from accounts.api.responses import FORBIDDEN, INVALID, MISSING, UNAUTHENTICATED, problem
 from scheduling.api.instance_serializers import InstanceSerializer
+from scheduling.api.preview_serializers import PreviewQuerySerializer, PreviewSerializer, TriggerSerializer
 from scheduling.api.task_serializers import (
-    PreviewQuerySerializer,
-    PreviewSerializer,
     RunSerializer,
     TaskSerializer,
-    TriggerSerializer,
 )
 
 _NIGHTLY = OpenApiExample(

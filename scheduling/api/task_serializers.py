@@ -16,6 +16,121 @@ from scheduling.models import Task
 
 _PARAMS_SCHEMA = {"type": "object", "additionalProperties": True}
 
-#: How many fires a preview can show at once.
-MOST_FIRES = 100
 
+@extend_schema_field(_PARAMS_SCHEMA)
+class ParamsField(serializers.JSONField):
+    """A JSON object whose schema is the handler's."""
+
+
+class CalendarNamesField(serializers.ListField):
+    """The calendars of a task by their names; which names there are, depends on its namespace."""
+
+    child = serializers.CharField(trim_whitespace=False)
+
+    def to_representation(self, data: Any) -> list[str]:
+        """Return the names, in order."""
+        return sorted(calendar.name for calendar in data.all())
+
+
+class TaskSerializer(StrictModelSerializer[Task]):
+    """A definition: handler, params, trigger and policies; and, for reading, how it stands."""
+
+    namespace = NamespaceField(
+        required=False, help_text=_("Its name. Left out: “default” for a new task, unchanged for a stored one.")
+    )
+    params = ParamsField(
+        required=False, help_text=_("What the handler gets; GET /handlers/ has the JSON Schema of each handler.")
+    )
+    calendars = CalendarNamesField(
+        required=False, help_text=_("The names of calendars of its namespace; a tick that they black out is skipped.")
+    )
+    state = serializers.SerializerMethodField()
+    next_run_at = serializers.SerializerMethodField(
+        help_text=_("Empty until a scheduler has planned it, and while the task is paused, finished or manual.")
+    )
+    last_fired_for = serializers.SerializerMethodField()
+    schedule_error = serializers.SerializerMethodField(help_text=_("Why the schedule cannot be planned."))
+
+    class Meta:
+        model = Task
+        fields = [
+            "id",
+            "namespace",
+            "name",
+            "description",
+            "enabled",
+            "state",
+            "handler",
+            "params",
+            *TRIGGER_FIELDS,
+            "delay_seconds",
+            "jitter_seconds",
+            "calendars",
+            "catch_up",
+            "misfire_grace_seconds",
+            "max_catch_up",
+            "overlap",
+            "max_running",
+            "max_attempts",
+            "retry_backoff",
+            "retry_delay_seconds",
+            "retry_max_delay_seconds",
+            "timeout_seconds",
+            "kill_grace_seconds",
+            "on_worker_lost",
+            "priority",
+            "queue",
+            "owner",
+            "next_run_at",
+            "last_fired_for",
+            "schedule_error",
+            "version",
+            "created_at",
+            "updated_at",
+        ]
+        # Whose definition files it belongs to is decided where those are applied.
+        read_only_fields = ["owner", "version", "created_at", "updated_at"]
+        # Whether a name is free is the service's question, with everything else that is wrong.
+        validators: list[Any] = []
+
+    @extend_schema_field(serializers.ChoiceField(choices=TASK_STATE_CHOICES))
+    def get_state(self, task: Task) -> str:
+        """Return how the task stands."""
+        return state_of(task).value
+
+    @extend_schema_field(MomentField(allow_null=True))
+    def get_next_run_at(self, task: Task) -> Any:
+        """Return the tick that the task waits for."""
+        clock = clock_of(task)
+        return MomentField().to_representation(clock.next_run_at) if clock and clock.next_run_at else None
+
+    @extend_schema_field(MomentField(allow_null=True))
+    def get_last_fired_for(self, task: Task) -> Any:
+        """Return the tick that fired last."""
+        clock = clock_of(task)
+        return MomentField().to_representation(clock.last_fired_for) if clock and clock.last_fired_for else None
+
+    def get_schedule_error(self, task: Task) -> str:
+        """Return why the schedule cannot be planned; empty when it can."""
+        clock = clock_of(task)
+        return clock.error if clock else ""
+
+
+class RunSerializer(StrictSerializer):
+    """A run outside the task's own trigger."""
+
+    params = ParamsField(required=False, allow_null=True, help_text=_("Laid over the task's own params, key by key."))
+    at = MomentField(required=False, allow_null=True, help_text=_("Run it then; by default, now."))
+    key = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text=_("The idempotency key, for clients that cannot set a header; at most 200 characters."),
+    )
+
+    def validate_params(self, params: Any) -> Any:
+        """Refuse what is not a JSON object."""
+        if params is not None and not isinstance(params, dict):
+            raise serializers.ValidationError(_("Params are a JSON object."))
+        return params

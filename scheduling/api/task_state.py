@@ -35,7 +35,7 @@ TASK_STATE_LABELS = {
 TASK_STATE_CHOICES = [(state.value, label) for state, label in TASK_STATE_LABELS.items()]
 
 _FAULTY = Q(enabled=True, clock__dirty=False) & ~Q(clock__error="")
-_OVER = Q(enabled=True, clock__error="", clock__dirty=False, clock__next_run_at=None) & ~Q(
+_OVER = Q(enabled=True, clock__error="", clock__dirty=False, clock__awaits_end=False, clock__next_run_at=None) & ~Q(
     trigger=TriggerKind.MANUAL.value
 )
 
@@ -65,6 +65,6 @@ def state_of(task: Task) -> TaskState:
         return TaskState.ENABLED
     if clock.error:
         return TaskState.ERROR
-    if clock.next_run_at is None and task.trigger != TriggerKind.MANUAL:
+    if clock.next_run_at is None and not clock.awaits_end and task.trigger != TriggerKind.MANUAL:
         return TaskState.FINISHED
     return TaskState.ENABLED

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError as ModelValidationError
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import status, viewsets
@@ -23,23 +20,22 @@ from accounts.models import DEFAULT_NAMESPACE, Namespace
 from scheduling.api import task_docs as docs
 from scheduling.api.instance_serializers import InstanceSerializer
 from scheduling.api.instance_views import read_instance
-from scheduling.api.problems import by_field, invalid_field, nothing_half_saved
+from scheduling.api.preview_answer import preview_answer
+from scheduling.api.preview_serializers import ASKED, PreviewQuerySerializer, TriggerSerializer
+from scheduling.api.problems import by_field, nothing_half_saved
 from scheduling.api.run_once import run_once
 from scheduling.api.task_filters import TaskFilter
 from scheduling.api.task_serializers import (
-    PreviewQuerySerializer,
-    PreviewSerializer,
     RunSerializer,
     TaskSerializer,
-    TriggerSerializer,
 )
-from scheduling.domain.errors import InvalidField
 from scheduling.domain.states import Origin
-from scheduling.models import Task
+from scheduling.models import Calendar, Task
 from scheduling.models.task import TaskQuerySet
-from scheduling.selectors import upcoming_fires, visible_tasks
+from scheduling.selectors import visible_tasks
 from scheduling.services import (
     delete_task,
+    find_calendars,
     find_problems,
     pause_task,
     resume_task,
@@ -52,6 +48,7 @@ REPLAYED_HEADER = "Idempotent-Replay"
 
 #: What a PUT that does not mention it leaves alone: where the task lives, and whether somebody paused it.
 _KEPT_BY_PUT = frozenset({"namespace", "enabled"})
+_SET_APART = _KEPT_BY_PUT | {"calendars"}
 
 
 @extend_schema(tags=["tasks"])
@@ -67,7 +64,7 @@ class TaskViewSet(viewsets.GenericViewSet[Task]):
 
     def get_queryset(self) -> TaskQuerySet:
         """Return the tasks that the user may see."""
-        return visible_tasks(self.request.user)
+        return visible_tasks(self.request.user).prefetch_related("calendars")
 
     def list(self, request: Request) -> Response:
         """List tasks, oldest first."""
@@ -83,16 +80,17 @@ class TaskViewSet(viewsets.GenericViewSet[Task]):
         fields = self._checked(self.get_serializer(data=request.data))
         if "namespace" not in fields:
             fields["namespace"] = Namespace.objects.get(name=DEFAULT_NAMESPACE)
+        calendars = _take_calendars(fields, fields["namespace"])
         task = Task(**fields)
-        with nothing_half_saved(lambda: find_problems(task)):
-            save_task(task, actor=actor_of(request))
+        with nothing_half_saved(lambda: find_problems(task, calendars=calendars)):
+            save_task(task, calendars=calendars, actor=actor_of(request))
         return Response(self._shown(task), status=status.HTTP_201_CREATED)
 
     def update(self, request: Request, pk: str) -> Response:
         """Replace a task's definition."""
         fields = self._checked(self.get_serializer(data=request.data))
         defaults = {name: getattr(Task(), name) for name in _replaced_by_put()}
-        return self._changed(request, {**defaults, **fields})
+        return self._changed(request, {**defaults, "calendars": [], **fields})
 
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change some fields of a task."""
@@ -149,17 +147,20 @@ class TaskViewSet(viewsets.GenericViewSet[Task]):
         """Show when the stored task fires next."""
         task = self.get_object()
         refuse_unknown(request.query_params, PreviewQuerySerializer().fields)
-        return _preview(task, self._checked(PreviewQuerySerializer(data=request.query_params)))
+        return preview_answer(task, self._checked(PreviewQuerySerializer(data=request.query_params)))
 
     @extend_schema(**docs.PREVIEW_UNSAVED)
     @action(detail=False, methods=["post"], url_path="preview", url_name="preview-unsaved")
     def preview_unsaved(self, request: Request) -> Response:
         """Show when a trigger would fire, without storing anything."""
-        fields = self._checked(TriggerSerializer(data=request.data))
-        asked: dict[str, Any] = {name: fields.pop(name) for name in ("count", "after") if name in fields}
-        if fields.get("run_at") is None and fields.get("delay_seconds") is not None:
-            fields["run_at"] = timezone.now() + timedelta(seconds=fields["delay_seconds"])
-        return _preview(Task(**fields), asked)
+        fields = self._checked(TriggerSerializer(data=request.data, context=self.get_serializer_context()))
+        asked = {name: fields.pop(name) for name in ASKED if name in fields}
+        calendars = None
+        if "calendars" in fields:
+            if "namespace" not in fields:
+                raise ValidationError({"namespace": [_("Say in which namespace the calendars are.")]})
+            calendars = _take_calendars(fields, fields["namespace"])
+        return preview_answer(Task(**fields), asked, calendars=calendars)
 
     def _checked(self, serializer: Any) -> dict[str, Any]:
         serializer.is_valid(raise_exception=True)
@@ -168,14 +169,15 @@ class TaskViewSet(viewsets.GenericViewSet[Task]):
     def _changed(self, request: Request, fields: dict[str, Any]) -> Response:
         """Store ``fields`` of the task, which nobody else changes meanwhile."""
         task = self.get_object()
-        with nothing_half_saved(lambda: find_problems(task)):
+        calendars = _take_calendars(fields, fields.get("namespace", task.namespace))
+        with nothing_half_saved(lambda: find_problems(task, calendars=calendars)):
             task = Task.objects.select_for_update().get(pk=task.pk)
             if fields.get("delay_seconds") is not None:
                 # A delay that is given anew counts from now, and the moment of the old one goes.
                 fields.setdefault("run_at", None)
             for name, value in fields.items():
                 setattr(task, name, value)
-            save_task(task, actor=actor_of(request))
+            save_task(task, calendars=calendars, actor=actor_of(request))
         return Response(self._shown(task))
 
     def _shown(self, task: Task) -> Any:
@@ -184,7 +186,16 @@ class TaskViewSet(viewsets.GenericViewSet[Task]):
 
 def _replaced_by_put() -> list[str]:
     fields = TaskSerializer().fields.items()
-    return [name for name, field in fields if not field.read_only and name not in _KEPT_BY_PUT]
+    return [name for name, field in fields if not field.read_only and name not in _SET_APART]
+
+
+def _take_calendars(fields: dict[str, Any], namespace: Namespace) -> list[Calendar] | None:
+    """Take the names of calendars out of ``fields`` and return what they name; None when none were given."""
+    names = fields.pop("calendars", None)
+    try:
+        return None if names is None else find_calendars(namespace, names)
+    except ModelValidationError as error:
+        raise ValidationError(error.message_dict) from error
 
 
 def _key_of(request: Request, key: str | None) -> str | None:
@@ -193,19 +204,3 @@ def _key_of(request: Request, key: str | None) -> str | None:
     if header is not None and key is not None and header != key:
         raise ValidationError({"key": [_("The header Idempotency-Key and the body give different keys.")]})
     return header if header is not None else key
-
-
-def _preview(task: Task, asked: dict[str, Any]) -> Response:
-    try:
-        fires = upcoming_fires(task, count=asked["count"], after=asked.get("after"))
-        zone = ZoneInfo(task.timezone)
-        local = [fire.astimezone(zone).isoformat() for fire in fires]
-    except InvalidField as error:
-        raise invalid_field(error) from error
-    except OverflowError:
-        raise ValidationError({"after": [_("This moment lies beyond the calendar.")]}) from None
-    body = {
-        "timezone": task.timezone,
-        "fires": [{"at": at, "local": wall} for at, wall in zip(fires, local, strict=True)],
-    }
-    return Response(PreviewSerializer(body).data)

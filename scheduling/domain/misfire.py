@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from scheduling.domain.calendars import Blackout, TaskCalendars
 from scheduling.domain.triggers.base import Trigger
 from scheduling.domain.triggers.bounds import INSTANT
 from scheduling.domain.triggers.walk import fire_from_end, latest_fire
@@ -36,7 +37,8 @@ class FirePlan:
     One instance is made for ``fire_for``; ``runs`` says whether it is to run or only to record a skip.
     ``missed_count`` is the number of missed ticks that it stands for, itself included: 0 when the tick is not
     a misfire, and from ``MISSED_COUNT_CAP`` on "at least". ``missed_since`` is the first of them.
-    ``next_run_at`` is when the task is due again, or None when it never is.
+    ``next_run_at`` is when the task is due again, or None when it never is. ``blackout`` is set when a calendar
+    is why it does not run.
     """
 
     fire_for: datetime
@@ -44,6 +46,20 @@ class FirePlan:
     missed_count: int
     missed_since: datetime | None
     next_run_at: datetime | None
+    blackout: Blackout | None = None
+
+    @property
+    def message(self) -> str:
+        """Why it does not run, or what it stands for, as a sentence in English; empty for an ordinary tick."""
+        sentences = [] if self.blackout is None else [self.blackout.sentence]
+        if self.missed_since is not None and (self.missed_count > 1 or self.blackout is None):
+            count = f"at least {self.missed_count}" if self.missed_count >= MISSED_COUNT_CAP else self.missed_count
+            ticks = "tick" if self.missed_count == 1 else "ticks"
+            since = f"since {self.missed_since:%Y-%m-%d %H:%M:%S} UTC"
+            missed = "missed " if self.blackout is None else ""
+            end = "" if self.runs or self.blackout is not None else ", not caught up"
+            sentences.append(f"Stands for {count} {missed}{ticks} {since}{end}.")
+        return " ".join(sentences)
 
 
 def default_grace(trigger: Trigger, due: datetime) -> timedelta:
@@ -64,6 +80,7 @@ def plan_fire(
     catch_up: CatchUp,
     grace: timedelta | None,
     max_catch_up: int,
+    calendars: TaskCalendars | None = None,
 ) -> FirePlan:
     """Decide about the tick ``due`` at the moment ``now``.
 
@@ -73,26 +90,48 @@ def plan_fire(
 
     ``LATEST`` and ``NONE`` take everything up to ``now`` together, also the last tick if that one is still
     within its grace: one decision, one instance. ``ALL`` leaves such ticks to their own turn.
+
+    A tick that ``calendars`` black out is recorded and does not run. Of several misfires, ``LATEST`` runs the
+    latest one that is allowed; those that are blacked out before the first and after the last allowed one are
+    a record of their own.
     """
     if now < due:
         raise ValueError("nothing fires early")
     if grace is None:
         grace = default_grace(trigger, due)
     start = due if floor is None else max(due, floor)
+    blackout = None if calendars is None else calendars.blackout(due)
     if now - due <= grace:
         return FirePlan(
             fire_for=due,
-            runs=True,
+            runs=blackout is None,
             missed_count=0,
             missed_since=None,
             next_run_at=trigger.next_after(start),
+            blackout=blackout,
         )
     if catch_up is CatchUp.ALL:
-        return _plan_each(due, start, now - grace - INSTANT, trigger, max_catch_up)
-    return _coalesced(due, start, now, trigger, runs=catch_up is CatchUp.LATEST)
+        return _plan_each(due, start, now - grace - INSTANT, trigger, max_catch_up, blackout)
+    runs = catch_up is CatchUp.LATEST
+    if calendars is None:
+        return _coalesced(due, start, now, trigger, runs=runs)
+    if blackout is not None:
+        first = calendars.first_allowed(trigger, start, now)
+        return _coalesced(due, start, now if first is None else first - INSTANT, trigger, blackout=blackout)
+    if not runs:
+        return _coalesced(due, start, now, trigger)
+    return _coalesced(due, start, calendars.latest_allowed(trigger, start, now) or due, trigger, runs=True)
 
 
-def _coalesced(due: datetime, start: datetime, until: datetime, trigger: Trigger, *, runs: bool) -> FirePlan:
+def _coalesced(
+    due: datetime,
+    start: datetime,
+    until: datetime,
+    trigger: Trigger,
+    *,
+    runs: bool = False,
+    blackout: Blackout | None = None,
+) -> FirePlan:
     """Take ``due`` and the fires in (``start``, ``until``] together into the latest of them."""
     latest = latest_fire(trigger, start, until)
     if latest is None:
@@ -106,21 +145,30 @@ def _coalesced(due: datetime, start: datetime, until: datetime, trigger: Trigger
         missed_count=count,
         missed_since=due,
         next_run_at=trigger.next_after(start_of_next),
+        blackout=blackout,
     )
 
 
-def _plan_each(due: datetime, start: datetime, last_misfire: datetime, trigger: Trigger, max_catch_up: int) -> FirePlan:
+def _plan_each(
+    due: datetime,
+    start: datetime,
+    last_misfire: datetime,
+    trigger: Trigger,
+    max_catch_up: int,
+    blackout: Blackout | None,
+) -> FirePlan:
     """Run ``due`` alone, or skip the oldest misfires when more than ``max_catch_up`` of them wait."""
     missed = 1 + trigger.count_between(start, last_misfire, cap=max_catch_up)
     if missed > max_catch_up:
         if max_catch_up < 1:
-            return _coalesced(due, start, last_misfire, trigger, runs=False)
+            return _coalesced(due, start, last_misfire, trigger)
         first_kept = fire_from_end(trigger, start, last_misfire, max_catch_up)
-        return _coalesced(due, start, first_kept - INSTANT, trigger, runs=False)
+        return _coalesced(due, start, first_kept - INSTANT, trigger)
     return FirePlan(
         fire_for=due,
-        runs=True,
+        runs=blackout is None,
         missed_count=1,
         missed_since=due,
         next_run_at=trigger.next_after(start),
+        blackout=blackout,
     )

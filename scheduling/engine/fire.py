@@ -10,7 +10,13 @@ from pathlib import Path
 import psycopg
 
 from scheduling.db import Connection, sql_file
-from scheduling.engine.partitions import create_partitions, days_of, is_missing_partition
+from scheduling.domain.states import EntryState, Reason
+from scheduling.engine.partitions import (
+    create_partitions,
+    days_of,
+    forget_known_partitions,
+    is_missing_partition,
+)
 
 _FIRE = Path(__file__).parent / "sql" / "fire.sql"
 
@@ -26,8 +32,11 @@ class Tick:
     next_run_at: datetime | None
     #: The moment that the instance stands for.
     fire_for: datetime
-    #: False: the tick becomes a `skipped` row that says what was passed over.
+    #: When it may start: later than `fire_for` by its jitter. None: at once.
+    run_at: datetime | None = None
+    #: False: the tick becomes a `skipped` row that says what was passed over, and for which `reason`.
     runs: bool = True
+    reason: Reason = Reason.MISFIRE
     missed_count: int | None = None
     missed_since: datetime | None = None
     message: str = ""
@@ -44,6 +53,8 @@ class Fired:
     queues: set[str] = field(default_factory=set)
     #: Tasks whose new entries wait for admission.
     limited: set[int] = field(default_factory=set)
+    #: The first moment at which one of the new entries, held back by its jitter, becomes due.
+    next_promotion: datetime | None = None
 
 
 def fire(conn: Connection, ticks: Sequence[Tick]) -> Fired:
@@ -59,7 +70,8 @@ def fire(conn: Connection, ticks: Sequence[Tick]) -> Fired:
         "expect": [tick.expect for tick in ticks],
         "next_run_at": [tick.next_run_at for tick in ticks],
         "fire_for": [tick.fire_for for tick in ticks],
-        "runs": [tick.runs for tick in ticks],
+        "run_at": [tick.run_at or tick.fire_for for tick in ticks],
+        "reason": ["" if tick.runs else tick.reason.value for tick in ticks],
         "missed_count": [tick.missed_count for tick in ticks],
         "missed_since": [tick.missed_since for tick in ticks],
         "message": [tick.message for tick in ticks],
@@ -69,13 +81,17 @@ def fire(conn: Connection, ticks: Sequence[Tick]) -> Fired:
     except psycopg.errors.CheckViolation as error:
         if not is_missing_partition(error):
             raise
+        # What we remember may have been dropped by somebody else.
+        forget_known_partitions()
         create_partitions(conn, days_of(tick.fire_for for tick in ticks))
         rows = conn.execute(sql_file(_FIRE), params).fetchall()
     fired = Fired()
-    for task_id, inserted, queue, limited in rows:
+    for task_id, inserted, queue, limited, state, run_at in rows:
         fired.task_ids.append(task_id)
         fired.instances += bool(inserted)
-        if limited:
+        if state == EntryState.PLANNED:
+            fired.next_promotion = min(fired.next_promotion or run_at, run_at)
+        elif limited:
             fired.limited.add(task_id)
         elif queue is not None:
             fired.queues.add(queue)

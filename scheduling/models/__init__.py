@@ -8,6 +8,7 @@ from scheduling.models.backfill import Backfill
 from scheduling.models.calendar import Calendar, CalendarRule
 from scheduling.models.clock import TaskClock
 from scheduling.models.instance import TaskInstance
+from scheduling.models.period import SchedulePeriod
 from scheduling.models.queue import QueueEntry
 from scheduling.models.revision import TaskRevision
 from scheduling.models.run_key import RunKey
@@ -19,6 +20,7 @@ __all__ = [
     "CalendarRule",
     "QueueEntry",
     "RunKey",
+    "SchedulePeriod",
     "Task",
     "TaskClock",
     "TaskInstance",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
@@ -13,6 +14,14 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Namespace
 from accounts.permissions import Somebody, visible_to
 from scheduling.models.task import Task
+
+BACKFILL_OVERLAP_CHOICES = [("queue_all", _("One after the other")), ("allow", _("Side by side"))]
+REPROCESS_CHOICES = [
+    ("none", _("Only ticks that have no run")),
+    ("failed", _("Those that failed, too")),
+    ("all", _("All of them")),
+]
+BACKFILL_STATE_CHOICES = [("running", _("running")), ("finished", _("finished")), ("stopped", _("stopped"))]
 
 
 class BackfillQuerySet(models.QuerySet["Backfill"]):
@@ -34,31 +43,27 @@ class Backfill(models.Model):
     overlap = models.CharField(
         _("overlap"),
         max_length=20,
-        choices=[("queue_all", _("One after the other")), ("allow", _("Side by side"))],
+        choices=BACKFILL_OVERLAP_CHOICES,
         default="queue_all",
     )
     reprocess = models.CharField(
         _("reprocess"),
         max_length=20,
-        choices=[
-            ("none", _("Only ticks that have no run")),
-            ("failed", _("Those that failed, too")),
-            ("all", _("All of them")),
-        ],
+        choices=REPROCESS_CHOICES,
         default="none",
     )
     max_parallel = models.PositiveIntegerField(_("most at once"), default=1, validators=[MinValueValidator(1)])
     state = models.CharField(
         _("state"),
         max_length=20,
-        choices=[("running", _("running")), ("finished", _("finished")), ("stopped", _("stopped"))],
+        choices=BACKFILL_STATE_CHOICES,
         default="running",
     )
-    #: The ticks, fixed when the backfill was made.
+    #: What is to be run, oldest first; fixed when the backfill was made, so that it does what its dry run said.
+    ticks = ArrayField(models.DateTimeField(), verbose_name=_("ticks"), default=list)
     total = models.PositiveIntegerField(_("ticks"), default=0)
+    #: How many of `ticks`, from the first on, have become instances.
     created_count = models.PositiveIntegerField(_("created"), default=0)
-    #: The last tick that was turned into an instance.
-    cursor_at = models.DateTimeField(null=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("created by")
     )

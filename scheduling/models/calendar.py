@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Namespace
 from accounts.permissions import Somebody, visible_to
+from scheduling.domain import calendars as domain
+from scheduling.domain.errors import InvalidField
 
 
 class CalendarQuerySet(models.QuerySet["Calendar"]):
@@ -100,3 +104,28 @@ class CalendarRule(models.Model):
 
     def __str__(self) -> str:
         return self.note or f"{self.effect} {self.kind}"
+
+    def clean(self) -> None:
+        """Refuse fields that are missing, do not fit, or mean nothing for the rule's kind."""
+        try:
+            self.as_rule().check()
+        except InvalidField as error:
+            raise ValidationError({error.field: gettext(error.message) % error.params}) from error
+        except ValueError:
+            # The choices of effect and kind have been refused already.
+            return
+
+    def as_rule(self) -> domain.Rule:
+        """Return the rule as the domain reads it; raises ValueError for an effect or kind that there is not."""
+        return domain.Rule(
+            effect=domain.Effect(self.effect),
+            kind=domain.RuleKind(self.kind),
+            first_day=self.first_day,
+            last_day=self.last_day,
+            month=self.month,
+            day=self.day,
+            weekdays=tuple(self.weekdays or ()),
+            from_time=self.from_time,
+            until_time=self.until_time,
+            note=self.note,
+        )

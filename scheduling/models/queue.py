@@ -43,6 +43,8 @@ class QueueEntry(models.Model):
     claimed_at = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField(null=True)
     cancel_requested_at = models.DateTimeField(null=True)
+    #: The backfill that it belongs to.
+    backfill_id = models.IntegerField(null=True)
     cancel_message = models.TextField(null=True)  # noqa: DJ001 - NULL is "nobody asked"
 
     class Meta:

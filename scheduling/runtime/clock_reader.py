@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from scheduling.db import Connection
+from scheduling.domain.calendars import TaskCalendars
 from scheduling.domain.errors import InvalidField
-from scheduling.domain.misfire import CatchUp, plan_fire
-from scheduling.domain.task_trigger import TRIGGER_FIELDS, spec_of_task
-from scheduling.domain.triggers.base import Trigger
-from scheduling.domain.triggers.registry import build_trigger
+from scheduling.domain.jitter import jitter_of
+from scheduling.domain.states import Reason
 from scheduling.engine.fire import Tick
+from scheduling.engine.rearm import Awaiting, Rearming
+from scheduling.runtime.definitions import Definition, Definitions
 
-_FIELDS = """
-SELECT k.task_id, k.next_run_at, k.planned_from, t.created_at, t.trigger, t.cron_expression, t.timezone,
-    t.every_seconds, t.anchor_at, t.run_at, t.dst_gap, t.dst_fold, t.starts_at, t.ends_at,
-    t.catch_up, t.misfire_grace_seconds, t.max_catch_up
+_CLOCKS = """
+SELECT k.task_id, k.next_run_at, k.planned_from, t.xmin::text,
+    ARRAY(SELECT c.calendar_id FROM rota_task_calendar c WHERE c.task_id = k.task_id ORDER BY c.calendar_id)
 FROM rota_task_clock k JOIN rota_task t ON t.id = k.task_id
 """
 _WINDOW = (
-    _FIELDS
+    _CLOCKS
     + "WHERE k.next_run_at <= %(until)s AND NOT k.dirty AND t.enabled ORDER BY k.next_run_at, k.task_id LIMIT %(limit)s"
 )
-_SOME = _FIELDS + "WHERE k.task_id = ANY(%(ids)s) AND k.next_run_at IS NOT NULL AND NOT k.dirty AND t.enabled"
-_DIRTY = _FIELDS + "WHERE k.dirty AND t.enabled ORDER BY k.task_id LIMIT %(limit)s"
+_SOME = _CLOCKS + "WHERE k.task_id = ANY(%(ids)s) AND k.next_run_at IS NOT NULL AND NOT k.dirty AND t.enabled"
+_DIRTY = """
+SELECT k.task_id, k.planned_from, t.xmin::text FROM rota_task_clock k JOIN rota_task t ON t.id = k.task_id
+WHERE k.dirty AND t.enabled ORDER BY k.task_id LIMIT %(limit)s
+"""
 
 _PLAN = """
 WITH v AS MATERIALIZED (
@@ -41,118 +44,150 @@ SET dirty = false, next_run_at = coalesce(k.next_run_at, v.planned), error = v.e
 FROM v JOIN mine USING (task_id) WHERE k.task_id = v.task_id
 """
 
+_STATES = "SELECT id, xmin::text FROM rota_task WHERE id = ANY(%(ids)s)"
+_ERROR = "UPDATE rota_task_clock SET error = %(error)s WHERE task_id = %(id)s AND awaits_end"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownClock:
-    """One clock as it was read, with the trigger and the policies that decide its next tick."""
+    """One clock as it was read, with the definition and the calendars that decide its next tick."""
 
     task_id: int
     next_run_at: datetime | None
     #: No tick at or before this moment is planned.
     floor: datetime
-    trigger: Trigger
-    catch_up: CatchUp
-    grace: timedelta | None
-    max_catch_up: int
+    definition: Definition
+    calendars: TaskCalendars | None = None
+
+    @property
+    def follows_end(self) -> bool:
+        """Whether the tick after this one counts from the end of its instance."""
+        return self.definition.delay is not None
 
     def tick(self, now: datetime) -> Tick:
         """Return what to do about the clock's tick at ``now``, by the task's policies."""
         assert self.next_run_at is not None  # noqa: S101 - only clocks with a next run are fired
-        plan = plan_fire(
-            due=self.next_run_at,
-            now=now,
-            trigger=self.trigger,
-            floor=self.floor,
-            catch_up=self.catch_up,
-            grace=self.grace,
-            max_catch_up=self.max_catch_up,
-        )
-        message = ""
-        if not plan.runs:
-            message = f"{plan.missed_count} missed, since {plan.missed_since:%Y-%m-%d %H:%M:%S} UTC; not caught up."
+        definition = self.definition
+        plan = definition.plan(self.next_run_at, now, floor=self.floor, calendars=self.calendars)
+        run_at = None
+        if definition.jitter_seconds and plan.runs:
+            later = jitter_of(self.task_id, plan.fire_for, definition.jitter_seconds, plan.next_run_at)
+            run_at = plan.fire_for + later
         return Tick(
             task_id=self.task_id,
             expect=self.next_run_at,
             next_run_at=plan.next_run_at,
             fire_for=plan.fire_for,
+            run_at=run_at,
             runs=plan.runs,
+            reason=Reason.MISFIRE if plan.blackout is None else Reason.CALENDAR,
             missed_count=plan.missed_count if plan.missed_since else None,
             missed_since=plan.missed_since,
-            message=message,
+            message=plan.message if plan.missed_since or not plan.runs else "",
         )
 
     def warm_up(self) -> None:
-        """Compute the tick after the next one now, so that it costs nothing at the moment of firing."""
-        if self.next_run_at is not None:
-            self.trigger.next_after(max(self.next_run_at, self.floor))
+        """Compute what the next tick needs now, so that it costs nothing at the moment of firing."""
+        if self.next_run_at is not None and not self.follows_end:
+            self.definition.trigger.next_after(max(self.next_run_at, self.floor))
+        if self.next_run_at is not None and self.calendars is not None:
+            self.calendars.blackout(self.next_run_at)
 
 
-def _known(row: Sequence[Any]) -> KnownClock:
-    catch_up, grace, max_catch_up = row[14:17]
-    return KnownClock(
-        task_id=row[0],
-        next_run_at=row[1],
-        floor=row[2],
-        trigger=build_trigger(
-            spec_of_task(task_id=row[0], created_at=row[3], **dict(zip(TRIGGER_FIELDS, row[4:14], strict=True)))
-        ),
-        catch_up=CatchUp(catch_up),
-        grace=None if grace is None else timedelta(seconds=grace),
-        max_catch_up=max_catch_up,
-    )
+class ClockReader:
+    """Reads clocks without locking anything; remembers the definitions of their tasks."""
 
+    def __init__(self) -> None:
+        self._definitions = Definitions()
 
-def _readable(rows: Collection[Sequence[Any]]) -> list[KnownClock]:
-    clocks = []
-    for row in rows:
-        try:
-            clocks.append(_known(row))
-        except (InvalidField, ValueError):
-            # Planning writes the reason beside the clock; a clock that cannot be read must not stop the others.
-            continue
-    return clocks
+    def forget_calendars(self) -> None:
+        """Read calendars anew with the next clocks: they may have been edited."""
+        self._definitions.forget_calendars()
 
+    def window(self, conn: Connection, *, until: datetime, limit: int) -> tuple[list[KnownClock], datetime]:
+        """Read the clocks that are due by ``until``, at most ``limit`` of them.
 
-def read_window(conn: Connection, *, until: datetime, limit: int) -> tuple[list[KnownClock], datetime]:
-    """Read the clocks that are due by ``until``, at most ``limit`` of them, without locking anything.
+        Returns them and the moment up to which the answer is complete.
+        """
+        rows = conn.execute(_WINDOW, {"until": until, "limit": limit}).fetchall()
+        complete_until = rows[-1][1] if len(rows) == limit else until
+        return self._clocks(conn, rows), complete_until
 
-    Returns them and the moment up to which the answer is complete.
-    """
-    rows = conn.execute(_WINDOW, {"until": until, "limit": limit}).fetchall()
-    complete_until = rows[-1][1] if len(rows) == limit else until
-    return _readable(rows), complete_until
+    def some(self, conn: Connection, task_ids: Collection[int]) -> list[KnownClock]:
+        """Read the clocks of ``task_ids`` anew, those that have a next run."""
+        return self._clocks(conn, conn.execute(_SOME, {"ids": list(task_ids)}).fetchall())
 
+    def plan_dirty(self, conn: Connection, *, limit: int = 1000) -> int:
+        """Plan the clocks whose schedule was edited; return how many were looked at.
 
-def read_some(conn: Connection, task_ids: Collection[int]) -> list[KnownClock]:
-    """Read the clocks of ``task_ids`` anew, those that have a next run."""
-    return _readable(conn.execute(_SOME, {"ids": list(task_ids)}).fetchall())
+        A tick that was due before the edit stays on its clock. A schedule that cannot be understood stops that
+        task's clock, with the reason beside it.
+        """
+        rows = conn.execute(_DIRTY, {"limit": limit}).fetchall()
+        if not rows:
+            return 0
+        self._definitions.learn(conn, [(row[0], row[2]) for row in rows])
+        planned: list[datetime | None] = []
+        errors: list[str] = []
+        for task_id, planned_from, _ in rows:
+            definition = self._definitions.get(task_id)
+            if isinstance(definition, Definition):
+                planned.append(definition.trigger.next_after(planned_from))
+                errors.append("")
+            else:
+                planned.append(None)
+                errors.append(str(definition))
+        conn.execute(
+            _PLAN,
+            {"ids": [row[0] for row in rows], "seen": [row[1] for row in rows], "planned": planned, "errors": errors},
+        )
+        return len(rows)
+
+    def rearmings(self, conn: Connection, ends: Sequence[tuple[Awaiting, datetime]]) -> list[Rearming]:
+        """Return what the clocks of fixed delays shall show after their instances ended at these moments.
+
+        A delay that cannot be understood any more leaves its clock waiting, with the reason beside it.
+        """
+        self.delays(conn, [clock for clock, _ in ends])
+        rearmings = []
+        for clock, ended_at in ends:
+            definition = self._definitions.get(clock.task_id)
+            if isinstance(definition, Definition):
+                # Not before the last edit: what a new delay would have yielded before it was given was not missed.
+                after = definition.trigger.next_after(ended_at)
+                rearmings.append(Rearming(clock, after if after is None else max(after, clock.planned_from)))
+            elif isinstance(definition, InvalidField):
+                conn.execute(_ERROR, {"id": clock.task_id, "error": str(definition)})
+        return rearmings
+
+    def delays(self, conn: Connection, clocks: Sequence[Awaiting]) -> list[float]:
+        """Return the fixed delays of ``clocks`` in seconds, as far as they can be understood."""
+        rows = conn.execute(_STATES, {"ids": [clock.task_id for clock in clocks]}).fetchall() if clocks else []
+        self._definitions.learn(conn, rows)
+        found = [self._definitions.get(row[0]) for row in rows]
+        return [each.delay.total_seconds() for each in found if isinstance(each, Definition) and each.delay]
+
+    def _clocks(self, conn: Connection, rows: Sequence[Sequence[Any]]) -> list[KnownClock]:
+        definitions = self._definitions
+        definitions.learn(conn, [(row[0], row[3]) for row in rows])
+        definitions.learn_calendars(conn, {each for row in rows for each in row[4]})
+        clocks = []
+        for task_id, next_run_at, planned_from, _, calendar_ids in rows:
+            definition = definitions.get(task_id)
+            if isinstance(definition, Definition):
+                calendars = definitions.calendars(calendar_ids, definition.timezone) if calendar_ids else None
+                clocks.append(
+                    KnownClock(
+                        task_id=task_id,
+                        next_run_at=next_run_at,
+                        floor=planned_from,
+                        definition=definition,
+                        calendars=calendars,
+                    )
+                )
+        return clocks
 
 
 def plan_dirty(conn: Connection, *, limit: int = 1000) -> int:
-    """Plan the clocks whose schedule was edited; return how many were looked at.
-
-    A tick that was due before the edit stays on its clock. A schedule that cannot be understood stops that
-    task's clock, with the reason beside it.
-    """
-    rows = conn.execute(_DIRTY, {"limit": limit}).fetchall()
-    if not rows:
-        return 0
-    planned: list[datetime | None] = []
-    errors: list[str] = []
-    for row in rows:
-        try:
-            planned.append(_known(row).trigger.next_after(row[2]))
-            errors.append("")
-        except (InvalidField, ValueError) as error:
-            planned.append(None)
-            errors.append(str(error))
-    conn.execute(
-        _PLAN,
-        {
-            "ids": [row[0] for row in rows],
-            "seen": [row[2] for row in rows],
-            "planned": planned,
-            "errors": errors,
-        },
-    )
-    return len(rows)
+    """Plan edited clocks once, for whoever keeps no reader; see `ClockReader.plan_dirty`."""
+    return ClockReader().plan_dirty(conn, limit=limit)

@@ -17,16 +17,18 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from scheduling.conf import SchedulingConf, conf
-from scheduling.db import CLOCK_CHANNEL, Connection, close_quietly, database_now, own_connection
-from scheduling.domain.clock import DatabaseClock
+from scheduling.db import CLOCK_CHANNEL, Connection, close_quietly, database_now
 from scheduling.engine.admit import admit, admit_waiting
 from scheduling.engine.fire import fire
 from scheduling.engine.partitions import create_ahead
 from scheduling.engine.promote import next_promotion, promote
 from scheduling.listen import Listener
-from scheduling.notify import ENTRIES, Notifier
-from scheduling.runtime.clock_reader import KnownClock, plan_dirty, read_some, read_window
+from scheduling.notify import ENTRIES
+from scheduling.runtime.backfills import BACKFILLS, run_backfills
+from scheduling.runtime.clock_reader import ClockReader, KnownClock
+from scheduling.runtime.end_watch import EndWatch
 from scheduling.runtime.maintainer import Chores, Maintainer
+from scheduling.runtime.surroundings import Surroundings
 from scheduling.runtime.tally import Tally
 
 logger = logging.getLogger(__name__)
@@ -47,21 +49,30 @@ class SchedulerLoop:
         maintainers: Sequence[Maintainer] = (),
         report: Callable[[str], None] = lambda line: None,
         settings: SchedulingConf | None = None,
+        surroundings: Surroundings | None = None,
     ) -> None:
         self._conf = settings or conf()
+        self._surroundings = surroundings or Surroundings()
         self._maintainers = [
-            Maintainer(name="partitions", every_seconds=600, run=self._create_partitions),
+            *(
+                [Maintainer(name="partitions", every_seconds=600, run=self._create_partitions)]
+                if self._surroundings.creates_partitions
+                else []
+            ),
             Maintainer(name="admitted", every_seconds=self._conf.MAINTENANCE_SECONDS, run=self._sweep_admission),
+            Maintainer(name=BACKFILLS, every_seconds=self._conf.MAINTENANCE_SECONDS, run=run_backfills),
             *maintainers,
         ]
         self._due_at = dict.fromkeys((chore.name for chore in self._maintainers), 0.0)
         self._report = report
-        self._clock = DatabaseClock()
+        self._clock = self._surroundings.clock
         self._listener = Listener("scheduler listen", [CLOCK_CHANNEL])
-        self._notifier = Notifier()
+        self._notifier = self._surroundings.notifier
         self._conn: Connection | None = None
         self._stopping = threading.Event()
         self._tally = Tally()
+        self._reader = ClockReader()
+        self._ends = EndWatch(self._reader, longest_pause=timedelta(seconds=self._conf.MAINTENANCE_SECONDS))
         self._forget()
 
     def stop(self) -> None:
@@ -84,7 +95,7 @@ class SchedulerLoop:
                 self._conn = None
                 sleep_seconds, pause = pause, min(pause * 2, 10.0)
             heard = self._listener.wait(min(sleep_seconds, max(0.0, next_line - time.monotonic())))
-            self._take_note(heard)
+            self.take_note(heard)
             if time.monotonic() >= next_line:
                 self._report(self._tally.line())
                 next_line += 60
@@ -101,6 +112,7 @@ class SchedulerLoop:
         """Do everything that is due now; return for how many seconds there is nothing to do."""
         conn = self._connection()
         self._read(conn)
+        self._rearm_ended(conn)
         self._fire_due(conn)
         self._promote_due(conn)
         self._maintain(conn)
@@ -108,7 +120,7 @@ class SchedulerLoop:
 
     def _connection(self) -> Connection:
         if self._conn is None or self._conn.closed:
-            self._conn = own_connection("scheduler")
+            self._conn = self._surroundings.connect()
         return self._conn
 
     def _forget(self) -> None:
@@ -121,27 +133,30 @@ class SchedulerLoop:
         self._next_promotion: datetime | None = None
         self._promotions_known = False
 
-    def _take_note(self, heard: dict[str, set[str]]) -> None:
+    def take_note(self, heard: dict[str, set[str]]) -> None:
+        """Look anew, with the next turn, at what the notifications ``heard`` are about: payloads by channel."""
         payloads = heard.get(CLOCK_CHANNEL, set())
         if self._listener.reconnected or payloads - {ENTRIES}:
             self._listener.reconnected = False
             self._complete_until = None
         if payloads:
             self._promotions_known = False
+            self._due_at[BACKFILLS] = 0.0
 
     # Reading ahead
 
     def _read(self, conn: Connection) -> None:
         if self._complete_until is None:
             self._sync_clock(conn)
-            while plan_dirty(conn) == 1000:
+            while self._reader.plan_dirty(conn) == 1000:
                 pass
         elif self._clock.now() < self._read_again_at:
             return
         else:
             self._sync_clock(conn)
         until = self._clock.now() + timedelta(seconds=self._conf.HORIZON_SECONDS)
-        clocks, complete_until = read_window(conn, until=until, limit=self._conf.READ_BATCH)
+        self._reader.forget_calendars()
+        clocks, complete_until = self._reader.window(conn, until=until, limit=self._conf.READ_BATCH)
         self._complete_until = complete_until
         # A window that did not fit into one read goes on where it ended; another is read well before its end.
         early = timedelta(seconds=self._conf.HORIZON_SECONDS / 3) if complete_until == until else timedelta(0)
@@ -150,6 +165,9 @@ class SchedulerLoop:
         self._heap.clear()
         for clock in clocks:
             self._remember(clock)
+        # What others fired, resumed or edited is found here; promotions, should a hint have been lost.
+        self._ends.look_at_once()
+        self._promotions_known = False
 
     def _remember(self, clock: KnownClock, *, not_before: datetime | None = None) -> None:
         if clock.next_run_at is None:
@@ -182,6 +200,10 @@ class SchedulerLoop:
         fired = fire(conn, list(ticks.values()))
         self._notifier.queues(fired.queues)
         self._admit(conn, fired.limited)
+        if fired.next_promotion is not None:
+            self._next_promotion = min(self._next_promotion or fired.next_promotion, fired.next_promotion)
+        if any(clock.follows_end for clock in clocks):
+            self._ends.look_at_once()
         if fired.task_ids:
             earliest = min(ticks[task_id].fire_for for task_id in fired.task_ids)
             delay = (self._clock.now() - earliest).total_seconds()
@@ -194,8 +216,13 @@ class SchedulerLoop:
         lost = by_id.keys() - set(fired.task_ids)
         if lost:
             # Fired or being fired by another scheduler, edited, or refused as early: look again.
-            for clock in read_some(conn, lost):
+            for clock in self._reader.some(conn, lost):
                 self._remember(clock, not_before=self._clock.now() + CONTENDED)
+
+    def _rearm_ended(self, conn: Connection) -> None:
+        """Let fixed delays go on whose instance has ended, whichever scheduler sees it first."""
+        for clock in self._ends.look(conn, self._clock.now()):
+            self._remember(clock)
 
     def _admit(self, conn: Connection, task_ids: set[int]) -> None:
         admitted = admit(conn, task_ids)
@@ -225,6 +252,8 @@ class SchedulerLoop:
                 continue
             self._due_at[chore.name] = time.monotonic() + chore.every_seconds
             done = chore.run(conn)
+            if done.again_seconds is not None:
+                self._due_at[chore.name] = time.monotonic() + done.again_seconds
             self._tally.add(chore.name, done.count)
             self._notifier.queues(done.queues)
             self._admit(conn, done.limited)
@@ -246,5 +275,7 @@ class SchedulerLoop:
             moments.append(self._read_again_at)
         if self._next_promotion is not None:
             moments.append(self._next_promotion)
+        if self._ends.look_at is not None:
+            moments.append(self._ends.look_at)
         chores = min(self._due_at.values()) - time.monotonic()
         return max(0.0, min((min(moments) - now).total_seconds(), chores))

@@ -16,8 +16,10 @@ class Chores:
     count: int = 0
     #: Queues that got something to claim.
     queues: set[str] = field(default_factory=set)
-    #: Limited tasks that got room.
+    #: Limited tasks that got room, or have something new that waits.
     limited: set[int] = field(default_factory=set)
+    #: When there is more to do soon; None: at the ordinary interval.
+    again_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

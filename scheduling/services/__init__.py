@@ -1,6 +1,8 @@
 """The verbs that people's interfaces call: admin, API, commands and code."""
 
+from scheduling.services.calendars import delete_calendar, find_calendar_problems, find_calendars, save_calendar
 from scheduling.services.instances import cancel_instances, rerun_instance
+from scheduling.services.public_holidays import import_holidays
 from scheduling.services.run import run_task, run_task_now
 from scheduling.services.tasks import delete_task, duplicate_task, pause_task, resume_task, save_task
 from scheduling.services.validation import Problem, find_problems, validate_task
@@ -8,14 +10,19 @@ from scheduling.services.validation import Problem, find_problems, validate_task
 __all__ = [
     "Problem",
     "cancel_instances",
+    "delete_calendar",
     "delete_task",
     "duplicate_task",
+    "find_calendar_problems",
+    "find_calendars",
     "find_problems",
+    "import_holidays",
     "pause_task",
     "rerun_instance",
     "resume_task",
     "run_task",
     "run_task_now",
+    "save_calendar",
     "save_task",
     "validate_task",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import transaction
@@ -14,17 +15,17 @@ from accounts.roles import Action
 from scheduling.db import callers_connection
 from scheduling.domain.policies import TriggerKind
 from scheduling.engine.cancel import cancel
-from scheduling.models import QueueEntry, Task
+from scheduling.models import Calendar, QueueEntry, Task
 from scheduling.notify import announce_on_commit
 from scheduling.services.validation import validate_task
 
 
 @transaction.atomic
-def save_task(task: Task, *, actor: User | None = None) -> Task:
+def save_task(task: Task, *, calendars: Iterable[Calendar] | None = None, actor: User | None = None) -> Task:
     """Check and store a new or changed task; schedulers follow as soon as the transaction commits.
 
-    Raises ValidationError by field, or PermissionDenied; then nothing is stored. ``actor`` None is the
-    system itself.
+    ``calendars`` replace those that it uses; None leaves them. Raises ValidationError by field, or
+    PermissionDenied; then nothing is stored. ``actor`` None is the system itself.
     """
     require(actor, Action.ADMINISTER, task.namespace)
     if task.pk is not None:
@@ -33,8 +34,11 @@ def save_task(task: Task, *, actor: User | None = None) -> Task:
         require(actor, Action.ADMINISTER, before.namespace_id)
     if task.trigger == TriggerKind.ONCE and task.run_at is None and task.delay_seconds is not None:
         task.run_at = timezone.now() + timedelta(seconds=task.delay_seconds)
-    validate_task(task)
+    chosen = None if calendars is None else list(calendars)
+    validate_task(task, calendars=chosen)
     task.save()
+    if chosen is not None:
+        task.calendars.set(chosen)
     task.refresh_from_db(fields=["version", "updated_at"])
     return task
 
@@ -66,6 +70,7 @@ def duplicate_task(task: Task, *, actor: User | None = None) -> Task:
     copy._state.adding = True
     copy.name, copy.enabled = name, False
     copy.save()
+    copy.calendars.set(task.calendars.all())
     copy.refresh_from_db()
     return copy
 

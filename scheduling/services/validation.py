@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,8 @@ from scheduling.domain.policies import TriggerKind
 from scheduling.domain.task_trigger import TRIGGER_FIELDS, spec_of_task
 from scheduling.domain.triggers.base import Trigger
 from scheduling.domain.triggers.registry import build_trigger
-from scheduling.models import Task
+from scheduling.models import Calendar, Task
+from scheduling.services.blackouts import blacks_out_everything, read_calendar
 
 #: The model's name of each field of a trigger's specification, where the two differ.
 _FIELD_OF = {"kind": "trigger", "anchor": "anchor_at", "at": "run_at"}
@@ -47,8 +48,11 @@ def trigger_of(task: Task) -> Trigger:
         raise InvalidField(_FIELD_OF.get(error.field, error.field), error.message, error.params) from error
 
 
-def find_problems(task: Task) -> list[Problem]:
-    """Return everything that is wrong with ``task`` as it stands, saved or not; an empty list when it is sound."""
+def find_problems(task: Task, *, calendars: Iterable[Calendar] | None = None) -> list[Problem]:
+    """Return everything that is wrong with ``task`` as it stands, saved or not; an empty list when it is sound.
+
+    ``calendars`` are those that it shall use; None: those that it uses.
+    """
     problems: list[Problem] = []
     try:
         task.full_clean(exclude=["version", "created_at", "updated_at"])
@@ -57,13 +61,16 @@ def find_problems(task: Task) -> list[Problem]:
             # The one rule that spans fields is that a name is unique in its namespace.
             place = "name" if field == NON_FIELD_ERRORS else field
             problems += [Problem(field=place, message=message) for message in messages]
-    return problems + _trigger_problems(task) + params_problems(task.handler, task.params)
+    trigger_problems = _trigger_problems(task)
+    if not trigger_problems:
+        problems += _calendar_problems(task, calendars)
+    return problems + trigger_problems + params_problems(task.handler, task.params)
 
 
-def validate_task(task: Task) -> None:
+def validate_task(task: Task, *, calendars: Iterable[Calendar] | None = None) -> None:
     """Raise django's ValidationError, by field, when ``task`` is not sound."""
     by_field: dict[str, list[str]] = {}
-    for problem in find_problems(task):
+    for problem in find_problems(task, calendars=calendars):
         by_field.setdefault(problem.field, []).append(str(problem))
     if by_field:
         raise ValidationError(by_field)
@@ -100,6 +107,22 @@ def _trigger_problems(task: Task) -> list[Problem]:
         if trigger.next_after(now - timedelta(seconds=60)) is None:
             return [Problem(field="run_at", message=_("This moment has passed; choose one that lies ahead."))]
     return []
+
+
+def _calendar_problems(task: Task, calendars: Iterable[Calendar] | None) -> list[Problem]:
+    if calendars is None:
+        calendars = task.calendars.prefetch_related("rules") if task.pk is not None else ()
+    used = list(calendars)
+    strange = [calendar.name for calendar in used if calendar.namespace_id != task.namespace_id]
+    if strange:
+        message = _("“%(name)s” is a calendar of another namespace.") % {"name": strange[0]}
+        return [Problem(field="calendars", message=message)]
+    read = [read_calendar(calendar) for calendar in used]
+    blackout = blacks_out_everything(trigger_of(task), task.timezone, read, now=timezone.now())
+    if blackout is None:
+        return []
+    message = _("No tick within a year is left; “%(calendar)s” blacks out the next one.")
+    return [Problem(field="calendars", message=message % {"calendar": blackout.calendar})]
 
 
 def _schedule_changed(task: Task) -> bool:

@@ -30,6 +30,8 @@ class ConnectionAdmin(RoleAwareAdmin):
     list_filter = (NamespaceFilter,)
     list_select_related = ("namespace",)
     search_fields = ("name",)
+    search_help_text = _("Search by name")
+    empty_hint = _("SQL tasks name a connection, so that no task holds a password.")
     ordering = ("namespace_id", "name")
     sortable_by = ("name",)
     actions = None

@@ -52,8 +52,15 @@ class ExecutionAdmin(LedgerAdmin):
     list_filter = (TimeRangeFilter, ExecutionStateFilter, TaskFilter, NodeFilter, NamespaceFilter, InstanceFilter)
     search_fields = ("id",)
     search_help_text = gettext_lazy("Search by number or task")
+    empty_hint = gettext_lazy("No worker took anything within this time. Look further back, or at the nodes.")
     actions = None
     change_form_template = "admin/workers/execution/change_form.html"
+    only_with = {
+        "finished_exact": "finished_at",
+        "took": "finished_at",
+        "reason": "reason",
+        "message_shown": "message",
+    }
     fieldsets = (
         (
             None,

@@ -35,6 +35,8 @@ class NodeAdmin(LedgerAdmin):
     list_display = ("name", "health", "heartbeat", "busy_slots", "queues_shown", "handlers_shown", "host", "version")
     ordering = ("name",)
     search_fields = ("name", "host")
+    search_help_text = gettext_lazy("Search by name or host")
+    empty_hint = gettext_lazy("Nodes appear here when a worker starts: manage.py runworker")
     actions = None
     fields = (
         "name",

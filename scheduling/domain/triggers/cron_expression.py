@@ -158,6 +158,12 @@ class ParsedCron:
         self.fixed_clock = not any(sign in fields[index] for index in (_MINUTE, _HOUR) for sign in "*/")
 
 
+def expand_alias(text: str) -> str:
+    """Return the five fields that an alias such as ``@daily`` stands for; any other text as it is, trimmed."""
+    stripped = text.strip()
+    return _ALIASES.get(stripped.lower(), stripped)
+
+
 def uses_hash(text: str) -> bool:
     """Tell whether a field of the expression is drawn from the hash of the task's id (``H``)."""
     return re.search(r"(?<!\S)h(?![a-z])", text.lower()) is not None

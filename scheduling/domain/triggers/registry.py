@@ -12,6 +12,7 @@ from scheduling.domain.policies import TriggerKind
 from scheduling.domain.triggers.base import Trigger
 from scheduling.domain.triggers.bounds import BoundedTrigger
 from scheduling.domain.triggers.cron import DstFold, DstGap, cron_trigger
+from scheduling.domain.triggers.fixed_delay import FixedDelayTrigger
 from scheduling.domain.triggers.interval import IntervalTrigger
 from scheduling.domain.triggers.manual import ManualTrigger
 from scheduling.domain.triggers.once import OnceTrigger
@@ -89,6 +90,20 @@ def _build_interval(spec: TriggerSpec) -> Trigger:
     return IntervalTrigger(timedelta(seconds=spec.every_seconds), spec.anchor or EPOCH)
 
 
+def _build_fixed_delay(spec: TriggerSpec) -> Trigger:
+    if spec.every_seconds is None:
+        raise InvalidField(
+            "every_seconds", gettext_noop("Say how many seconds lie between the end of one instance and the next.")
+        )
+    if not 1 <= spec.every_seconds <= MAX_EVERY_SECONDS:
+        raise InvalidField(
+            "every_seconds",
+            gettext_noop("The delay must be between 1 and %(limit)d seconds."),
+            {"limit": MAX_EVERY_SECONDS},
+        )
+    return FixedDelayTrigger(timedelta(seconds=spec.every_seconds), spec.starts_at)
+
+
 def _build_once(spec: TriggerSpec) -> Trigger:
     if spec.at is None:
         raise InvalidField("at", gettext_noop("Say when it fires."))
@@ -103,6 +118,7 @@ def _build_manual(spec: TriggerSpec) -> Trigger:
 _BUILDERS: dict[str, Callable[[TriggerSpec], Trigger]] = {
     TriggerKind.CRON: _build_cron,
     TriggerKind.INTERVAL: _build_interval,
+    TriggerKind.FIXED_DELAY: _build_fixed_delay,
     TriggerKind.ONCE: _build_once,
     TriggerKind.MANUAL: _build_manual,
 }

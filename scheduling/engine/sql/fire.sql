@@ -6,13 +6,13 @@
 WITH due AS MATERIALIZED (
     SELECT * FROM unnest(
         %(task_ids)s::int[], %(expect)s::timestamptz[], %(next_run_at)s::timestamptz[],
-        %(fire_for)s::timestamptz[], %(runs)s::bool[], %(missed_count)s::int[], %(missed_since)s::timestamptz[],
-        %(message)s::text[]
-    ) AS d (task_id, expect, next_run_at, fire_for, runs, missed_count, missed_since, message)
+        %(fire_for)s::timestamptz[], %(run_at)s::timestamptz[], %(reason)s::text[], %(missed_count)s::int[],
+        %(missed_since)s::timestamptz[], %(message)s::text[]
+    ) AS d (task_id, expect, next_run_at, fire_for, run_at, reason, missed_count, missed_since, message)
 ),
 won AS MATERIALIZED (
     SELECT d.*, t.namespace_id, t.version, t.queue, t.handler, t.priority, t.max_attempts, t.timeout_seconds,
-        (t.overlap <> 'allow' OR t.max_running IS NOT NULL) AS limited
+        (t.overlap <> 'allow' OR t.max_running IS NOT NULL) AS limited, t.trigger = 'fixed_delay' AS awaits_end
     FROM due d
     JOIN rota_task_clock k ON k.task_id = d.task_id
     JOIN rota_task t ON t.id = d.task_id
@@ -22,15 +22,16 @@ won AS MATERIALIZED (
     FOR NO KEY UPDATE OF k SKIP LOCKED
 ),
 advanced AS (
-    UPDATE rota_task_clock k SET next_run_at = won.next_run_at, last_fired_for = won.fire_for
+    UPDATE rota_task_clock k SET next_run_at = won.next_run_at, last_fired_for = won.fire_for,
+        awaits_end = won.awaits_end
     FROM won WHERE k.task_id = won.task_id
 ),
 instance AS (
     INSERT INTO rota_instance (scheduled_for, namespace_id, task_id, task_version, outcome, reason, message,
         missed_count, missed_since, finished_at)
     SELECT fire_for, namespace_id, task_id, version,
-        CASE WHEN NOT runs THEN 'skipped' END, CASE WHEN runs THEN '' ELSE 'misfire' END, message,
-        missed_count, missed_since, CASE WHEN NOT runs THEN clock_timestamp() END
+        CASE WHEN reason <> '' THEN 'skipped' END, reason, message,
+        missed_count, missed_since, CASE WHEN reason <> '' THEN clock_timestamp() END
     FROM won
     ON CONFLICT (task_id, scheduled_for, fire_key) DO NOTHING
     RETURNING id, scheduled_for, task_id, outcome
@@ -39,13 +40,13 @@ entry AS (
     INSERT INTO rota_queue_entry (instance_id, scheduled_for, namespace_id, task_id, task_version, queue, handler,
         state, sort_key, run_at, max_attempts, timeout_seconds, limited)
     SELECT i.id, i.scheduled_for, w.namespace_id, w.task_id, w.version, w.queue, w.handler,
-        CASE WHEN w.limited THEN 2 ELSE 0 END, w.fire_for - w.priority * interval '30 s', w.fire_for,
-        w.max_attempts, w.timeout_seconds, w.limited
+        CASE WHEN w.run_at > clock_timestamp() THEN 4 WHEN w.limited THEN 2 ELSE 0 END,
+        w.run_at - w.priority * interval '30 s', w.run_at, w.max_attempts, w.timeout_seconds, w.limited
     FROM instance i JOIN won w USING (task_id)
     WHERE i.outcome IS NULL
-    RETURNING task_id, queue, limited
+    RETURNING task_id, queue, limited, state, run_at
 )
-SELECT w.task_id, i.id IS NOT NULL, e.queue, coalesce(e.limited, false)
+SELECT w.task_id, i.id IS NOT NULL, e.queue, coalesce(e.limited, false), e.state, e.run_at
 FROM won w
 LEFT JOIN instance i USING (task_id)
 LEFT JOIN entry e USING (task_id)

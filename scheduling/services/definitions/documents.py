@@ -13,7 +13,7 @@ import yaml
 from django.utils.translation import gettext as _
 
 from scheduling.services.definitions.problems import DefinitionProblem, Place
-from scheduling.services.definitions.yaml_subset import MERGE_KEY, read_yaml
+from scheduling.services.definitions.yaml_subset import MergeKey, read_yaml
 
 #: What counts as a definition file inside a directory.
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -54,9 +54,8 @@ def read_paths(paths: Iterable[Path]) -> Documents:
                 and not any(part.startswith(".") for part in each.relative_to(path).parts)
             ]
             if not files:
-                found.refuse(
-                    Place(str(path)), _("There is no definition file (%(kinds)s) here.") % {"kinds": ", ".join(SUFFIXES)}
-                )
+                sentence = _("There is no definition file (%(kinds)s) here.") % {"kinds": ", ".join(SUFFIXES)}
+                found.refuse(Place(str(path)), sentence)
         else:
             files = [path]
         for each in files:
@@ -189,10 +188,9 @@ def _merged(value: Any) -> Any:
         return [_merged(each) for each in value]
     if not isinstance(value, dict):
         return value
-    own = {key: _merged(member) for key, member in value.items() if key != MERGE_KEY}
-    if MERGE_KEY not in value:
-        return own
-    bases = value[MERGE_KEY] if isinstance(value[MERGE_KEY], list) else [value[MERGE_KEY]]
+    own = {key: _merged(member) for key, member in value.items() if not isinstance(key, MergeKey)}
+    merged: Any = next((member for key, member in value.items() if isinstance(key, MergeKey)), [])
+    bases = merged if isinstance(merged, list) else [merged]
     if not all(isinstance(each, dict) for each in bases):
         raise ValueError(_("“<<” stands before an object, or a list of objects."))
     for base in bases:

@@ -55,3 +55,5 @@ class DefinitionsRefused(Exception):
             )
             % {"count": len(self.problems)}
         )
+        for problem in self.problems:
+            self.add_note(str(problem))

@@ -14,10 +14,22 @@ from typing import Any
 import yaml
 from django.utils.translation import gettext as _
 
-#: The key whose mappings are laid under the one that it stands in.
-MERGE_KEY = "<<"
+
+class MergeKey(str):
+    """The key ``<<`` without quotes, whose mappings are laid under the one that it stands in."""
+
+    __slots__ = ()
+
 
 _LINE_BREAKS_THAT_A_BLOCK_LOSES = re.compile("[\x85\u2028\u2029\r]")
+
+
+def _wrong_key(node: yaml.Node, message: str, key: object) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError(None, None, message % {"key": key}, node.start_mark)
+
+
+def _key(text: str, node: yaml.Node) -> str:
+    return MergeKey(text) if text == "<<" and isinstance(node, yaml.ScalarNode) and node.style is None else text
 
 
 class _Loader(yaml.SafeLoader):
@@ -31,16 +43,12 @@ class _Loader(yaml.SafeLoader):
         for key_node, _value in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
-                raise yaml.constructor.ConstructorError(
-                    None, None, _("the key “%(key)s” is no text; write it in quotes") % {"key": key}, key_node.start_mark
-                )
+                raise _wrong_key(key_node, _("the key “%(key)s” is no text; write it in quotes"), key)
             if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, _("the key “%(key)s” comes twice") % {"key": key}, key_node.start_mark
-                )
+                raise _wrong_key(key_node, _("the key “%(key)s” comes twice"), key)
             seen.add(key)
         return {
-            self.construct_object(key_node, deep=True): self.construct_object(value_node, deep=deep)
+            _key(self.construct_object(key_node, deep=True), key_node): self.construct_object(value_node, deep=deep)
             for key_node, value_node in node.value
         }
 
@@ -86,7 +94,7 @@ def read_yaml(text: str) -> Iterator[Any]:
 
     A value may stand in several places (anchors), even within itself. Raises yaml.YAMLError.
     """
-    yield from yaml.load_all(text, Loader=_Loader)  # noqa: S506 - derives from SafeLoader
+    yield from yaml.load_all(text, Loader=_Loader)
 
 
 def write_yaml(value: Any) -> str:

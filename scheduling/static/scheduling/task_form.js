@@ -8,12 +8,13 @@
     timezone: ["cron"],
     dst_gap: ["cron"],
     dst_fold: ["cron"],
-    every_seconds: ["interval"],
+    every_seconds: ["interval", "fixed_delay"],
     anchor_at: ["interval"],
     run_at: ["once"],
     delay_seconds: ["once"],
-    starts_at: ["cron", "interval"],
-    ends_at: ["cron", "interval"],
+    jitter_seconds: ["cron", "interval"],
+    starts_at: ["cron", "interval", "fixed_delay"],
+    ends_at: ["cron", "interval", "fixed_delay"],
   };
 
   const rowOf = (name) => {

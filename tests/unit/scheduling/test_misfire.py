@@ -1,6 +1,5 @@
 """What becomes of late ticks: tables of outages, and the promise that every tick is accounted for."""
 
-from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +27,10 @@ def every(seconds: int) -> Trigger:
 
 def cron(expression: str) -> Trigger:
     return build_trigger(TriggerSpec(kind="cron", cron_expression=expression, timezone="Europe/Berlin"))
+
+
+def known(decided: FirePlan) -> tuple[datetime, bool, int, datetime | None, datetime | None]:
+    return (decided.fire_for, decided.runs, decided.missed_count, decided.missed_since, decided.next_run_at)
 
 
 ONCE = build_trigger(TriggerSpec(kind="once", at=DUE))
@@ -129,21 +132,21 @@ def test_an_edited_schedule_yields_no_tick_from_before_the_edit(catch_up: CatchU
 
 def test_an_edit_after_the_last_tick_leaves_the_due_one_alone() -> None:
     decided = plan(every(60), 600, floor=after_due(595))
-    assert astuple(decided) == (after_due(600), True, 2, DUE, after_due(660))
+    assert known(decided) == (after_due(600), True, 2, DUE, after_due(660))
     decided = plan(every(600), 650, floor=after_due(640))
-    assert astuple(decided) == (DUE, True, 1, DUE, after_due(1200))
+    assert known(decided) == (DUE, True, 1, DUE, after_due(1200))
 
 
 def test_a_limit_of_none_skips_all_misfires_and_keeps_what_is_merely_late() -> None:
     decided = plan(every(10), 300, CatchUp.ALL, max_catch_up=0)
     # 240 seconds ago is beyond the grace of 60 seconds no longer: that tick runs.
-    assert astuple(decided) == (after_due(230), False, 24, DUE, after_due(240))
+    assert known(decided) == (after_due(230), False, 24, DUE, after_due(240))
 
 
 def test_the_trigger_may_end_during_the_outage() -> None:
     ending = build_trigger(TriggerSpec(kind="interval", every_seconds=60, ends_at=after_due(300)))
-    assert astuple(plan(ending, HOUR)) == (after_due(300), True, 6, DUE, None)
-    assert astuple(plan(ending, HOUR, CatchUp.ALL, max_catch_up=2)) == (
+    assert known(plan(ending, HOUR)) == (after_due(300), True, 6, DUE, None)
+    assert known(plan(ending, HOUR, CatchUp.ALL, max_catch_up=2)) == (
         after_due(180),
         False,
         4,

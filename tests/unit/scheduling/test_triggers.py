@@ -149,7 +149,29 @@ def test_equal_specifications_share_one_trigger() -> None:
 
 
 def test_every_kind_of_trigger_can_be_built() -> None:
-    assert {fields["kind"] for fields in SPECS} == set(TriggerKind)
+    assert {fields["kind"] for fields in SPECS} == set(TriggerKind) - {TriggerKind.FIXED_DELAY}
+
+
+def test_a_fixed_delay_counts_from_the_moment_it_is_asked_about() -> None:
+    trigger = build_trigger(TriggerSpec(kind="fixed_delay", every_seconds=90))
+    assert trigger.next_after(utc("2026-03-28T12:00:07")) == utc("2026-03-28T12:01:37")
+    assert trigger.count_between(utc("2026-03-28T12:00"), utc("2026-03-28T12:04"), cap=10) == 2
+
+
+def test_a_fixed_delay_begins_at_its_start_and_ends_at_its_end() -> None:
+    trigger = build_trigger(
+        TriggerSpec(
+            kind="fixed_delay",
+            every_seconds=60,
+            starts_at=utc("2026-03-28T12:00"),
+            ends_at=utc("2026-03-28T12:02"),
+        )
+    )
+    assert trigger.next_after(utc("2026-03-27")) == utc("2026-03-28T12:00")
+    assert trigger.next_after(utc("2026-03-28T12:00:30")) == utc("2026-03-28T12:01:30")
+    assert trigger.next_after(utc("2026-03-28T12:01:30")) is None
+    assert trigger.count_between(utc("2026-03-27"), utc("2026-03-29"), cap=10) == 3
+    assert trigger.count_between(utc("2026-03-26"), utc("2026-03-27"), cap=10) == 0
 
 
 @pytest.mark.parametrize(
@@ -165,6 +187,8 @@ def test_every_kind_of_trigger_can_be_built() -> None:
         ({"kind": "interval", "every_seconds": -5}, "every_seconds"),
         ({"kind": "interval", "every_seconds": 10**12}, "every_seconds"),
         ({"kind": "interval", "every_seconds": 60, "anchor": datetime(2026, 1, 1)}, "anchor"),  # noqa: DTZ001 - refused
+        ({"kind": "fixed_delay"}, "every_seconds"),
+        ({"kind": "fixed_delay", "every_seconds": 0}, "every_seconds"),
         ({"kind": "once"}, "at"),
         ({"kind": "once", "at": datetime(2026, 1, 1)}, "at"),  # noqa: DTZ001 - refused
         ({"kind": "manual", "starts_at": datetime(2026, 1, 1)}, "starts_at"),  # noqa: DTZ001 - refused

@@ -189,13 +189,11 @@ def test_deleting_a_task_keeps_its_history_under_its_name(api: Client) -> None:
 def test_the_preview_of_a_stored_task_shows_utc_and_the_local_clock(api: Client) -> None:
     task = make_task(trigger="cron", cron_expression="30 8 * * *", timezone="Europe/Berlin", enabled=False)
     body = api.get(f"tasks/{task.pk}/preview/?count=2&after=2026-03-28T00:00:00Z").ok()
-    assert body == {
-        "timezone": "Europe/Berlin",
-        "fires": [
-            {"at": "2026-03-28T07:30:00Z", "local": "2026-03-28T08:30:00+01:00"},
-            {"at": "2026-03-29T06:30:00Z", "local": "2026-03-29T08:30:00+02:00"},
-        ],
-    }
+    assert body["timezone"] == "Europe/Berlin"
+    assert [(fire["at"], fire["local"]) for fire in body["fires"]] == [
+        ("2026-03-28T07:30:00Z", "2026-03-28T08:30:00+01:00"),
+        ("2026-03-29T06:30:00Z", "2026-03-29T08:30:00+02:00"),
+    ]
 
 
 def test_a_trigger_is_previewed_without_being_stored(api: Client) -> None:

@@ -1,0 +1,1 @@
+"""Task definitions of other schedulers, read and turned into ours. One module for each source."""

@@ -1,0 +1,162 @@
+"""manage.py backfill: run the ticks of a past range of a task."""
+
+from __future__ import annotations
+
+import threading
+from argparse import ArgumentTypeError
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.dateparse import parse_datetime
+
+from accounts.models import DEFAULT_NAMESPACE
+from scheduling.backfill_progress import BackfillProgress, backfill_progress
+from scheduling.models import Backfill, Task
+from scheduling.services.backfill import create_backfill, nothing_to_run, plan_backfill
+
+#: How often --wait looks, in seconds.
+LOOK_SECONDS = 0.5
+
+#: How wide the bar is, in characters.
+BAR = 30
+
+#: What the options are called where the service calls their fields otherwise.
+_OPTION_OF = {
+    "from_at": "--from",
+    "until_at": "--until",
+    "overlap": "--overlap",
+    "reprocess": "--reprocess",
+    "max_parallel": "--max-parallel",
+    "task": "TASK",
+}
+
+
+class Command(BaseCommand):
+    """Parses, asks the service, and shows how far it is."""
+
+    help = (
+        "Runs the ticks of a past range of a task, each as an instance of its own for its own moment. The schedulers "
+        "work it off: one tick after the other, or so many side by side. Calendars are left out of account; every "
+        "other limit of the task holds."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
+        parser.add_argument("task", metavar="TASK", help="the task's name")
+        parser.add_argument(
+            "--from", dest="from_at", metavar="ISO", required=True, type=_moment, help="first moment, with its zone"
+        )
+        parser.add_argument(
+            "--until", dest="until_at", metavar="ISO", required=True, type=_moment, help="last moment, included"
+        )
+        parser.add_argument(
+            "--overlap",
+            choices=["queue_all", "allow"],
+            default="queue_all",
+            help="one after the other (default), or side by side",
+        )
+        parser.add_argument(
+            "--reprocess",
+            choices=["none", "failed", "all"],
+            default="none",
+            help="only ticks that have no run (default), those that failed too, or all of them",
+        )
+        parser.add_argument(
+            "--max-parallel", metavar="N", type=int, default=1, help="at most so many at once; with --overlap allow"
+        )
+        parser.add_argument("--namespace", default=DEFAULT_NAMESPACE, help="where the task is")
+        parser.add_argument("--dry-run", action="store_true", help="list the ticks, and store nothing")
+        parser.add_argument("--wait", action="store_true", help="stay until it has ended; fails when a tick failed")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Plan it; then list it, or start it."""
+        task = Task.objects.filter(namespace__name=options["namespace"], name=options["task"]).first()
+        if task is None:
+            raise CommandError(f"There is no task “{options['task']}” in the namespace “{options['namespace']}”.")
+        chosen = ("from_at", "until_at", "overlap", "reprocess", "max_parallel")
+        backfill = Backfill(task=task, **{name: options[name] for name in chosen})
+        try:
+            plan = plan_backfill(backfill)
+            if not plan.ticks:
+                self.stdout.write(nothing_to_run(plan))
+                return
+            if options["dry_run"]:
+                for tick in plan.ticks:
+                    self.stdout.write(tick.isoformat())
+                self.stderr.write(f"{len(plan.ticks)} ticks would run; {plan.left_out} have a run already.")
+                return
+            create_backfill(backfill)
+        except ValidationError as error:
+            raise CommandError(_sentences(error)) from error
+        self.stdout.write(f"Backfill {backfill.pk}: {backfill.total} ticks.")
+        if options["wait"]:
+            self._wait(backfill)
+
+    def _wait(self, backfill: Backfill) -> None:
+        pause = threading.Event()
+        try:
+            while True:
+                # The row first: when it says that all is over, what is counted afterwards is final.
+                backfill.refresh_from_db(fields=["state", "created_count"])
+                progress = backfill_progress(backfill)
+                self._show(progress)
+                if backfill.state != "running":
+                    break
+                pause.wait(LOOK_SECONDS)
+        except KeyboardInterrupt:
+            self._end_of_line()
+            raise CommandError(
+                f"Backfill {backfill.pk} goes on by itself; the admin and the API can stop it."
+            ) from None
+        except Backfill.DoesNotExist:
+            self._end_of_line()
+            raise CommandError("The task was deleted, and its backfill with it.") from None
+        self._end_of_line()
+        self.stdout.write(_in_words(progress))
+        if backfill.state == "stopped":
+            raise CommandError(f"Backfill {backfill.pk} was stopped.")
+        if progress.failed:
+            raise CommandError(f"{progress.failed} of {progress.total} ticks failed.")
+
+    def _show(self, progress: BackfillProgress) -> None:
+        if self.stdout.isatty():
+            filled = BAR * progress.percent // 100
+            bar = "█" * filled + "░" * (BAR - filled)
+            self.stdout.write(f"\r{bar} {progress.percent:3d} %  {progress.ended}/{progress.total}", ending="")
+            self.stdout.flush()
+
+    def _end_of_line(self) -> None:
+        if self.stdout.isatty():
+            self.stdout.write("")
+
+
+def _in_words(progress: BackfillProgress) -> str:
+    counts = {
+        "succeeded": progress.succeeded,
+        "failed": progress.failed,
+        "cancelled": progress.cancelled,
+        "skipped": progress.skipped,
+        "not started": progress.to_come,
+    }
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise ArgumentTypeError(f"“{text}” is not a moment; write it like 2026-03-01T08:00:00+01:00")
+    if moment.utcoffset() is None:
+        raise ArgumentTypeError(f"“{text}” needs a time zone, such as Z or +01:00 at its end")
+    return moment
+
+
+def _sentences(error: ValidationError) -> str:
+    lines = []
+    for name, messages in error.message_dict.items():
+        lines += [f"{_OPTION_OF.get(name, name)}: {message}" for message in messages]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Tests of definition files and importers."""

@@ -1,0 +1,108 @@
+"""Connections hide their passwords; nodes show how they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.roles import Role
+from tests.factories import make_namespace, make_user
+from workers.admin.connection_form import MASK, masked_url
+from workers.models import Connection, Node
+
+pytestmark = pytest.mark.django_db
+
+URL = "postgresql+psycopg://reports:s3cret@db.example:5432/sales?sslmode=require"
+
+
+@pytest.fixture
+def sales() -> Connection:
+    """A connection with a password in it."""
+    return Connection.objects.create(namespace=make_namespace(), name="sales", url=URL)
+
+
+def save(client: Client, connection: Connection, url: str) -> Any:
+    """Post the form of the connection with this URL."""
+    address = reverse("admin:workers_connection_change", args=[connection.pk])
+    return client.post(address, {"name": connection.name, "url": url})
+
+
+def test_the_password_of_a_connection_is_on_no_page(
+    root: Client, login: Callable[[User], Client], sales: Connection
+) -> None:
+    viewer = login(make_user(default=Role.VIEWER))
+
+    for client in (root, viewer):
+        for name, args in (("changelist", []), ("change", [sales.pk])):
+            page = client.get(reverse(f"admin:workers_connection_{name}", args=args)).content.decode()
+            assert "s3cret" not in page
+            assert f"reports:{MASK}@db.example" in page
+
+
+def test_a_mask_left_alone_keeps_the_password(root: Client, sales: Connection) -> None:
+    response = save(root, sales, masked_url(URL))
+
+    sales.refresh_from_db()
+    assert response.status_code == 302
+    assert sales.url == URL
+
+
+def test_a_stored_password_is_not_sent_to_another_server(root: Client, sales: Connection) -> None:
+    response = save(root, sales, masked_url(URL).replace("db.example", "evil.example"))
+
+    sales.refresh_from_db()
+    assert "Type the password again" in response.context["adminform"].form.errors["url"][0]
+    assert sales.url == URL
+
+
+def test_a_new_password_replaces_the_old_one(root: Client, sales: Connection) -> None:
+    save(root, sales, URL.replace("s3cret", "n3w"))
+
+    sales.refresh_from_db()
+    assert "n3w" in sales.url
+
+
+def test_what_is_no_url_is_refused_beside_the_field(root: Client) -> None:
+    response = root.post(
+        reverse("admin:workers_connection_add"), {"namespace": make_namespace().pk, "name": "x", "url": "s3cret"}
+    )
+
+    assert list(response.context["adminform"].form.errors) == ["url"]
+    assert "s3cret" not in response.context["adminform"].form.errors["url"][0]
+    assert not Connection.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("sqlite:///data.db", "sqlite:///data.db"),
+        ("postgresql://u:${ROTA_SECRET_DB}@h/d", "postgresql://u:${ROTA_SECRET_DB}@h/d"),
+        ("postgresql://u:x${ROTA_SECRET_DB}@h/d", f"postgresql://u:{MASK}@h/d"),
+        (
+            "mysql+pymysql://h/d?user=u&password=p&charset=utf8",
+            f"mysql+pymysql://h/d?user=u&password={MASK}&charset=utf8",
+        ),
+        ("mssql+pyodbc:///?odbc_connect=DRIVER%3Dx%3BPWD%3Dp", f"mssql+pyodbc:///?odbc_connect={MASK}"),
+    ],
+)
+def test_a_url_is_shown_without_what_is_secret_in_it(url: str, shown: str) -> None:
+    assert masked_url(url) == shown
+
+
+def test_a_node_that_went_silent_is_shown_as_lost(root: Client) -> None:
+    now = timezone.now()
+    Node.objects.create(name="alive", incarnation=1, queues=["default"], handlers=["http"], slots=4, busy=3)
+    Node.objects.create(name="silent", incarnation=2, last_seen_at=now - timedelta(hours=1))
+
+    page = root.get(reverse("admin:workers_node_changelist")).content.decode()
+
+    assert ">online</span>" in page
+    assert ">lost</span>" in page
+    assert "3 of 4" in page
