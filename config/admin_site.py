@@ -71,8 +71,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "title": _("Work"),
             "items": [
                 _page(_("Tasks"), "event_repeat", "scheduling_task"),
+                _page(_("Calendars"), "calendar_month", "scheduling_calendar"),
                 _page(_("Instances"), "list_alt", "scheduling_taskinstance", **badge_of_running),
                 _page(_("Executions"), "play_circle", "workers_execution"),
+                _page(_("Backfills"), "history", "scheduling_backfill"),
             ],
         },
         {

@@ -8,6 +8,7 @@ from accounts.api.views import ObtainTokenView, RefreshTokenView
 from config.api_errors import nothing_here
 from scheduling.api.backfill_views import BackfillViewSet
 from scheduling.api.calendar_views import CalendarViewSet
+from scheduling.api.definition_views import ApplyDefinitionsView, ExportDefinitionsView
 from scheduling.api.handler_views import HandlerViewSet
 from scheduling.api.instance_views import InstanceViewSet
 from scheduling.api.ledger_views import LedgerView
@@ -29,6 +30,8 @@ version_1: list[URLPattern | URLResolver] = [
     path("auth/token/refresh/", RefreshTokenView.as_view(), name="refresh-token"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("tasks/<int:pk>/ledger/", LedgerView.as_view(), name="task-ledger"),
+    path("definitions/apply/", ApplyDefinitionsView.as_view(), name="apply-definitions"),
+    path("definitions/export/", ExportDefinitionsView.as_view(), name="export-definitions"),
     *router.urls,
 ]
 

@@ -136,7 +136,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "ENUM_NAME_OVERRIDES": {
-        "TaskState": "scheduling.api.task_state.TASK_STATE_CHOICES",
+        "TaskState": "scheduling.task_state.TASK_STATE_CHOICES",
         "InstanceState": "scheduling.api.instance_serializers.INSTANCE_STATE_CHOICES",
         "ExecutionState": "workers.api.execution_serializers.EXECUTION_STATE_CHOICES",
         "NodeHealth": "workers.api.node_views.HEALTH_CHOICES",

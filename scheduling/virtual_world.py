@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 from accounts.models import DEFAULT_NAMESPACE, Namespace
@@ -26,13 +27,14 @@ class VirtualWorld:
     """Tasks, the real scheduler and a model worker on a clock of their own, in tables that are gone afterwards.
 
     Moments are aware datetimes or ISO 8601 texts with an offset. Models and services can be used as usual: what they
-    read and write are the tables of this world.
+    read and write are the tables of this world, and ``django.utils.timezone.now`` tells its time.
     """
 
     def __init__(self, start: datetime | str, stack: ExitStack) -> None:
         self._works: dict[str, Work] = {}
         scratch = stack.enter_context(scratch_schema(_moment(start), apps=["workers"]))
         self._scheduler = VirtualScheduler(scratch, ModelWorker(self._work_of))
+        stack.enter_context(patch("django.utils.timezone.now", lambda: self._scheduler.now))
         self._namespace = Namespace.objects.get_or_create(name=DEFAULT_NAMESPACE)[0]
 
     @property

@@ -1,5 +1,5 @@
-"""The admin of tasks and of their instances."""
+"""The admin of tasks, their calendars and their instances."""
 
-from scheduling.admin import instance, task
+from scheduling.admin import backfill, calendar, instance, task
 
-__all__ = ["instance", "task"]
+__all__ = ["backfill", "calendar", "instance", "task"]

@@ -12,11 +12,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.filters import KnownChoiceFilter
-from scheduling.admin.task_words import STATE_FILTERS, STATE_WORDS, TaskState
 from scheduling.domain.handlers import catalogue
 from scheduling.domain.states import FINAL_STATES, InstanceState
 from scheduling.models import Task, TaskInstance
 from scheduling.models.instance import STATE_LABELS
+from scheduling.task_state import TASK_STATE_LABELS, TASKS_IN_STATE, TaskState
 
 #: A list of more tasks than this is no help to choose from; the search box is.
 MOST_CHOICES = 100
@@ -31,12 +31,12 @@ class TaskStateFilter(KnownChoiceFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Return the states."""
-        return [(state.value, word) for state, word in STATE_WORDS.items()]
+        return [(state.value, word) for state, word in TASK_STATE_LABELS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
         """Narrow to the chosen state."""
         chosen = self.chosen()
-        return queryset if chosen is None else queryset.filter(STATE_FILTERS[TaskState(chosen)])
+        return queryset if chosen is None else queryset.filter(TASKS_IN_STATE[TaskState(chosen)])
 
 
 class HandlerFilter(KnownChoiceFilter):

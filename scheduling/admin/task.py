@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts.admin.base import RoleAwareAdmin, actor_of, may_in
 from accounts.admin.cells import NOTHING, badge, exact_moment, moment
@@ -33,12 +34,14 @@ from scheduling.admin.preview import preview_panel
 from scheduling.admin.report import MOST_AT_ONCE, Report
 from scheduling.admin.task_fieldsets import read_only_fieldsets, task_fieldsets
 from scheduling.admin.task_form import TaskForm, task_form_class
-from scheduling.admin.task_words import STATE_WORDS, task_state, task_zone, trigger_words
+from scheduling.admin.task_pages import task_page_urls
+from scheduling.admin.task_words import task_zone, trigger_words
 from scheduling.domain.errors import InvalidField
 from scheduling.domain.handlers import catalogue
-from scheduling.models import Task
+from scheduling.models import Calendar, Task
 from scheduling.selectors import upcoming_fires
 from scheduling.services import delete_task, save_task
+from scheduling.task_state import TASK_STATE_LABELS, state_of
 
 #: The icon of each built-in handler; a plug-in's has the last one.
 ICONS = {"http": "http", "shell": "terminal", "sql": "database", "python": "code"}
@@ -80,8 +83,8 @@ class TaskAdmin(RoleAwareAdmin):
     @admin.display(description=gettext_lazy("state"))
     def state(self, task: Task) -> SafeString:
         """Whether it fires."""
-        state = task_state(task)
-        return badge(state, STATE_WORDS[state], title=task.clock.error)
+        state = state_of(task)
+        return badge(state, TASK_STATE_LABELS[state], title=task.clock.error)
 
     @admin.display(description=gettext_lazy("trigger"))
     def trigger_shown(self, task: Task) -> SafeString:
@@ -173,14 +176,14 @@ class TaskAdmin(RoleAwareAdmin):
         return response
 
     def _facts(self, request: HttpRequest, task: Task) -> dict[str, Any]:
-        state, zone = task_state(task), task_zone(task)
+        state, zone = state_of(task), task_zone(task)
         try:
             fires = [exact_moment(fire, zone=zone) for fire in upcoming_fires(task, count=5)]
         except InvalidField:
             fires = []
         return {
             "handler_label": _handler_label(task.handler),
-            "state_badge": badge(state, STATE_WORDS[state]),
+            "state_badge": badge(state, TASK_STATE_LABELS[state]),
             "clock_error": task.clock.error,
             "trigger_words": trigger_words(task),
             "fires": fires,
@@ -245,6 +248,13 @@ class TaskAdmin(RoleAwareAdmin):
             kwargs["queryset"] = permitted_namespaces(request.user, Action.ADMINISTER).distinct()
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer the calendars that the reader may see."""
+        if db_field.name == "calendars":
+            kwargs["queryset"] = Calendar.objects.visible_to(request.user).order_by("namespace__name", "name")
+            kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
     @admin.display(description=gettext_lazy("params"))
     def params_shown(self, task: Task) -> SafeString:
         """The stored params, passwords hidden."""
@@ -257,7 +267,7 @@ class TaskAdmin(RoleAwareAdmin):
 
     def save_model(self, request: HttpRequest, obj: Task, form: Any, change: bool) -> None:
         """Store the task through the service, which checks the reader's role and the task once more."""
-        save_task(obj, actor=actor_of(request))
+        save_task(obj, calendars=form.cleaned_data.get("calendars"), actor=actor_of(request))
 
     def delete_model(self, request: HttpRequest, obj: Task) -> None:
         """Delete the definition; what waits is cancelled, and the history stays."""
@@ -287,7 +297,7 @@ class TaskAdmin(RoleAwareAdmin):
             path("preview/", panel, name="scheduling_task_preview"),
             path("<int:pk>/preview/", panel, name="scheduling_task_preview_stored"),
         ]
-        return views + list(super().get_urls())
+        return views + task_page_urls(self) + list(super().get_urls())
 
     def _preview(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
         task = None if pk is None else self.get_object(request, str(pk))

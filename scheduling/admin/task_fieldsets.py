@@ -11,7 +11,7 @@ from scheduling.admin.params_form import ParamsForm
 Fieldsets = list[tuple[Any, dict[str, Any]]]
 
 WHEN = ("trigger", "cron_expression", "timezone", "every_seconds", "run_at", "delay_seconds")
-WHEN_IN_DETAIL = ("starts_at", "ends_at", "anchor_at", "jitter_seconds", "dst_gap", "dst_fold")
+WHEN_IN_DETAIL = ("starts_at", "ends_at", "anchor_at", "jitter_seconds", "calendars", "dst_gap", "dst_fold")
 POLICIES = ("overlap", "catch_up", "queue", "priority")
 POLICIES_IN_DETAIL = ("on_worker_lost", "misfire_grace_seconds", "max_catch_up")
 LIMITS = ("timeout_seconds", "max_attempts", "retry_backoff", "retry_delay_seconds", "retry_max_delay_seconds")

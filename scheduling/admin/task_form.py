@@ -78,7 +78,7 @@ class TaskForm(TaskModelForm):
             self.instance.params = self.params_form.params(self.cleaned_data)
         elif self.instance.params is None:
             self.instance.params = {}
-        for problem in find_problems(self.instance):
+        for problem in find_problems(self.instance, calendars=self.cleaned_data.get("calendars")):
             self._show(problem)
 
     def _show(self, problem: Problem) -> None:

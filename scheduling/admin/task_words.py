@@ -2,59 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.db.models import Q
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from accounts.admin.cells import absolute
 from scheduling.domain.policies import TriggerKind
 from scheduling.models import Task
-
-
-class TaskState(StrEnum):
-    """What a person sees of a task."""
-
-    ENABLED = "enabled"
-    PAUSED = "paused"
-    #: Its trigger yields no more ticks.
-    FINISHED = "finished"
-    #: Its schedule cannot be planned.
-    ERROR = "error"
-
-
-STATE_WORDS = {
-    TaskState.ENABLED: gettext_lazy("enabled"),
-    TaskState.PAUSED: gettext_lazy("paused"),
-    TaskState.FINISHED: gettext_lazy("finished"),
-    TaskState.ERROR: gettext_lazy("error"),
-}
-
-_ENDED = Q(enabled=True, clock__next_run_at=None, clock__dirty=False, clock__awaits_end=False, clock__error="") & ~Q(
-    trigger=TriggerKind.MANUAL.value
-)
-
-#: The same rules as `task_state`, for the database.
-STATE_FILTERS: dict[TaskState, Q] = {
-    TaskState.ENABLED: Q(enabled=True, clock__error="") & ~_ENDED,
-    TaskState.PAUSED: Q(enabled=False, clock__error=""),
-    TaskState.FINISHED: _ENDED,
-    TaskState.ERROR: ~Q(clock__error=""),
-}
-
-
-def task_state(task: Task) -> TaskState:
-    """Return the state of a task that was read together with its clock."""
-    if task.clock.error:
-        return TaskState.ERROR
-    if not task.enabled:
-        return TaskState.PAUSED
-    clock = task.clock
-    if task.trigger != TriggerKind.MANUAL and clock.next_run_at is None and not (clock.dirty or clock.awaits_end):
-        return TaskState.FINISHED
-    return TaskState.ENABLED
 
 
 def task_zone(task: Task) -> ZoneInfo | None:

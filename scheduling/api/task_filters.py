@@ -8,9 +8,9 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.api.filters import BooleanFilter, CharFilter, ChoiceFilter, FilterSet
-from scheduling.api.task_state import TASK_STATE_CHOICES, TASKS_IN_STATE, TaskState
 from scheduling.models import Task
 from scheduling.models.task import TaskQuerySet
+from scheduling.task_state import TASK_STATE_CHOICES, TASKS_IN_STATE, TaskState
 
 
 class TaskFilter(FilterSet):

@@ -10,9 +10,9 @@ from rest_framework import serializers
 
 from accounts.api.fields import MomentField, NamespaceField
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
-from scheduling.api.task_state import TASK_STATE_CHOICES, clock_of, state_of
 from scheduling.domain.task_trigger import TRIGGER_FIELDS
 from scheduling.models import Task
+from scheduling.task_state import TASK_STATE_CHOICES, clock_of, state_of
 
 _PARAMS_SCHEMA = {"type": "object", "additionalProperties": True}
 

@@ -81,7 +81,7 @@ def _table_of(statement: list[Token]) -> str:
 
 
 def _created_columns(statement: list[Token]) -> tuple[str, ...]:
-    parts: list[list[Token]] = next(_groups(statement), None) or []
+    parts: list[list[Token]] = next(_groups(statement), []) or []
     return tuple(_unquoted(part[0][1]) for part in parts if part and part[0][0] == "name")
 
 

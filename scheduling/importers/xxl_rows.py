@@ -28,7 +28,9 @@ COLUMNS = (
 def read_xxl_rows(path: Path) -> DumpedRows:
     """Return the rows of a file; what it is, its first characters say. Raises CannotCarryOver."""
     try:
-        content = path.read_text(encoding="utf-8-sig")
+        # Line breaks stay as they are: those inside a quoted script are part of it.
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            content = file.read()
     except OSError as error:
         raise CannotCarryOver(_("%(file)s cannot be read: %(why)s.") % {"file": path, "why": error.strerror}) from error
     except UnicodeDecodeError:

@@ -118,10 +118,11 @@ def _read(country: str, subdivision: str, years: list[int]) -> holidays.HolidayB
 
 
 def _language(found: holidays.HolidayBase) -> str | None:
-    """Return the package's name of the active language when it has it; None means the country's own."""
+    """Return the package's name of the active language when it has it, else of the country's own."""
     active = (get_language() or "").lower()
     wanted = {"zh-hans": "zh_CN", "zh-cn": "zh_CN", "zh-hant": "zh_TW", "zh-tw": "zh_TW"}.get(active, active[:2])
-    return next((each for each in found.supported_languages if each == wanted or each.startswith(f"{wanted}_")), None)
+    spoken = (each for each in found.supported_languages if each == wanted or each.startswith(f"{wanted}_"))
+    return next(spoken, found.default_language)
 
 
 def _rules(days: holidays.HolidayBase, years: set[int]) -> Iterator[CalendarRule]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from scheduling.virtual_world import VirtualWorld
 
 World = Callable[[str], VirtualWorld]
 
-NIGHTLY = {"trigger": "cron", "cron_expression": "30 2 * * *", "timezone": "Europe/Berlin"}
+NIGHTLY: dict[str, Any] = {"trigger": "cron", "cron_expression": "30 2 * * *", "timezone": "Europe/Berlin"}
 
 
 def test_the_spring_weekend_in_berlin(virtual_scheduler: World) -> None:

@@ -28,6 +28,7 @@ _ALIASES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+_RANGE = re.compile(r"(\w+)-(\w+)(?:/0*[1-9][0-9]*)?", re.ASCII)
 _MAX_LENGTH = 1000
 _DAY = timedelta(days=1)
 
@@ -228,7 +229,16 @@ def _split(text: str) -> list[str]:
     for index in (_DAY_OF_MONTH, _DAY_OF_WEEK):
         if fields[index] == "?":
             fields[index] = "*"
-    return fields
+    return [",".join(_one_value(part) for part in field.split(",")) for field in fields]
+
+
+def _one_value(part: str) -> str:
+    """Return ``5`` for ``5-5`` and for ``5-5/2``, which croniter would take for the whole range of the field."""
+    found = _RANGE.fullmatch(part)
+    if found is None:
+        return part
+    low, high = (text.lstrip("0") or "0" for text in found.groups())
+    return found[1] if low == high else part
 
 
 def _expand(fields: Sequence[str], hash_id: bytes | None) -> list[list[int | str]]:

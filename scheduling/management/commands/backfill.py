@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import threading
-from argparse import ArgumentTypeError
-from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.dateparse import parse_datetime
 
 from accounts.models import DEFAULT_NAMESPACE
 from scheduling.backfill_progress import BackfillProgress, backfill_progress
+from scheduling.management.moments import read_moment
 from scheduling.models import Backfill, Task
 from scheduling.services.backfill import create_backfill, nothing_to_run, plan_backfill
 
@@ -46,11 +44,9 @@ class Command(BaseCommand):
         """Declare the options."""
         parser.add_argument("task", metavar="TASK", help="the task's name")
         parser.add_argument(
-            "--from", dest="from_at", metavar="ISO", required=True, type=_moment, help="first moment, with its zone"
+            "--from", dest="from_at", metavar="ISO", required=True, help="first moment; without an offset it is UTC"
         )
-        parser.add_argument(
-            "--until", dest="until_at", metavar="ISO", required=True, type=_moment, help="last moment, included"
-        )
+        parser.add_argument("--until", dest="until_at", metavar="ISO", required=True, help="last moment, included")
         parser.add_argument(
             "--overlap",
             choices=["queue_all", "allow"],
@@ -75,8 +71,12 @@ class Command(BaseCommand):
         task = Task.objects.filter(namespace__name=options["namespace"], name=options["task"]).first()
         if task is None:
             raise CommandError(f"There is no task “{options['task']}” in the namespace “{options['namespace']}”.")
-        chosen = ("from_at", "until_at", "overlap", "reprocess", "max_parallel")
-        backfill = Backfill(task=task, **{name: options[name] for name in chosen})
+        backfill = Backfill(
+            task=task,
+            from_at=read_moment("--from", options["from_at"]),
+            until_at=read_moment("--until", options["until_at"]),
+            **{name: options[name] for name in ("overlap", "reprocess", "max_parallel")},
+        )
         try:
             plan = plan_backfill(backfill)
             if not plan.ticks:
@@ -141,18 +141,6 @@ def _in_words(progress: BackfillProgress) -> str:
         "not started": progress.to_come,
     }
     return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = parse_datetime(text)
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise ArgumentTypeError(f"“{text}” is not a moment; write it like 2026-03-01T08:00:00+01:00")
-    if moment.utcoffset() is None:
-        raise ArgumentTypeError(f"“{text}” needs a time zone, such as Z or +01:00 at its end")
-    return moment
 
 
 def _sentences(error: ValidationError) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -80,6 +80,10 @@ def apply_definitions(
                 raise _NothingKept
     except _NothingKept:
         pass
+    except IntegrityError as error:
+        # Somebody stored one of the names after it was looked for.
+        sentence = _("An object of the same name was stored at the same moment; apply again.")
+        raise DefinitionsRefused([DefinitionProblem(place=Place(_("database")), message=sentence)]) from error
     return Applied(changes, dry_run)
 
 

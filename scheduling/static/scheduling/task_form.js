@@ -5,14 +5,15 @@
 (() => {
   const USED_BY = {
     cron_expression: ["cron"],
-    timezone: ["cron"],
+    timezone: ["cron", "interval", "fixed_delay"],
     dst_gap: ["cron"],
     dst_fold: ["cron"],
     every_seconds: ["interval", "fixed_delay"],
     anchor_at: ["interval"],
     run_at: ["once"],
     delay_seconds: ["once"],
-    jitter_seconds: ["cron", "interval"],
+    jitter_seconds: ["cron", "interval", "fixed_delay"],
+    calendars: ["cron", "interval", "fixed_delay", "once"],
     starts_at: ["cron", "interval", "fixed_delay"],
     ends_at: ["cron", "interval", "fixed_delay"],
   };

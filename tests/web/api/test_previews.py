@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from django.core.management import CommandError, call_command
 
-from scheduling.models import Calendar, CalendarRule
+from scheduling.models import Calendar, CalendarRule, Task
+from scheduling.services import find_problems
 from scheduling.services.preview import preview_task
 from tests.factories import make_namespace, make_task
 from tests.web.api.client import Client
@@ -91,3 +93,23 @@ def test_the_times_of_an_unsaved_hashed_expression_are_said_to_be_an_example(api
 )
 def test_what_is_wrong_stands_under_its_field(api: Client, field: str, wrong: dict[str, str]) -> None:
     assert list(api.post("tasks/preview/", {**NIGHTLY, **wrong}).problems()) == [field]
+
+
+@pytest.mark.parametrize(
+    ("expression", "sentence"),
+    [
+        ("0 0 30 2 *", "“0 0 30 2 *” never fires: there is no such day."),
+        ("61 * * * *", "The minute field cannot be “61”; it takes 0–59, lists, ranges and steps."),
+    ],
+)
+def test_preview_form_api_and_command_say_the_same_sentence(api: Client, expression: str, sentence: str) -> None:
+    wrong = {"trigger": "cron", "cron_expression": expression}
+    assert api.post("tasks/preview/", wrong).problems() == {"cron_expression": [sentence]}
+    sent = {**wrong, "name": "never", "handler": "shell", "params": {"command": "true"}}
+    assert api.post("tasks/", sent).problems() == {"cron_expression": [sentence]}
+    # What the task form shows.
+    task = Task(**sent, namespace=make_namespace())
+    assert [problem.message for problem in find_problems(task)] == [sentence]
+    with pytest.raises(CommandError) as raised:
+        call_command("preview", "--cron", expression)
+    assert str(raised.value) == sentence

@@ -1,0 +1,251 @@
+"""Calendars: rules beside each other, a month at a glance, and public holidays with one click."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.admin import TabularInline
+
+from accounts.admin.base import RoleAwareAdmin, actor_of
+from accounts.admin.cells import NOTHING, link
+from accounts.admin.filters import NamespaceFilter
+from accounts.permissions import permitted_namespaces
+from accounts.roles import Action
+from scheduling.admin.calendar_forms import HolidaysForm, RuleForm, RuleFormSet
+from scheduling.admin.calendar_month import Month, month_context
+from scheduling.models import Calendar, CalendarRule
+from scheduling.services import delete_calendar, import_holidays, save_calendar
+from scheduling.services.blackouts import read_calendar
+
+#: So many of the tasks that use a calendar are named in a cell.
+_NAMED = 5
+
+
+class RuleInline(TabularInline):
+    """The rules of one calendar; whoever may change the calendar may change them."""
+
+    model = CalendarRule
+    form = RuleForm
+    formset = RuleFormSet
+    extra = 0
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever may see the page."""
+        return True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Administrators of the calendar's namespace."""
+        return self._page().has_change_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Administrators of the calendar's namespace."""
+        return self._page().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Administrators of the calendar's namespace."""
+        return self._page().has_change_permission(request, obj)
+
+    def _page(self) -> CalendarAdmin:
+        page = self.admin_site.get_model_admin(Calendar)
+        assert isinstance(page, CalendarAdmin)  # noqa: S101 - registered below
+        return page
+
+
+@admin.register(Calendar)
+class CalendarAdmin(RoleAwareAdmin):
+    """The calendars of the reader's namespaces. Whatever changes one goes through scheduling's services."""
+
+    list_display = ("name", "rules_shown", "used_by", "month_link", "namespace")
+    list_filter = (NamespaceFilter,)
+    list_select_related = ("namespace",)
+    search_fields = ("name",)
+    sortable_by = ("name",)
+    ordering = ("namespace_id", "name")
+    actions = None
+    fields = ("namespace", "name", "description")
+    inlines = (RuleInline,)
+    change_form_template = "admin/scheduling/calendar/change_form.html"
+
+    # The list
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Calendar]:
+        """Return the visible calendars with their namespaces and how many rules they have."""
+        found: QuerySet[Calendar] = super().get_queryset(request)
+        return found.select_related("namespace").annotate(rule_count=Count("rules", distinct=True))
+
+    def prepare_rows(self, request: HttpRequest, rows: Sequence[Calendar]) -> None:
+        """Find the tasks that use the calendars of one page."""
+        names: dict[int, list[str]] = {row.pk: [] for row in rows}
+        used = Calendar.tasks.through.objects.filter(calendar_id__in=names).order_by("task__name")
+        for calendar_id, name in used.values_list("calendar_id", "task__name"):
+            names[calendar_id].append(name)
+        for row in rows:
+            row.__dict__["_task_names"] = names[row.pk]
+
+    @admin.display(description=gettext_lazy("rules"))
+    def rules_shown(self, calendar: Calendar) -> int:
+        """How many rules it has."""
+        count: int = calendar.__dict__.get("rule_count", 0)
+        return count
+
+    @admin.display(description=gettext_lazy("used by"))
+    def used_by(self, calendar: Calendar) -> SafeString | str:
+        """The tasks that use it, the first few by name."""
+        names = calendar.__dict__.get("_task_names", [])
+        if not names:
+            return NOTHING
+        shown = format_html_join(", ", "{}", ((name,) for name in names[:_NAMED]))
+        more = len(names) - _NAMED
+        return format_html("{} +{}", shown, more) if more > 0 else shown
+
+    @admin.display(description=gettext_lazy("month"))
+    def month_link(self, calendar: Calendar) -> SafeString:
+        """A link to the present month."""
+        return link(reverse("admin:scheduling_calendar_month", args=[calendar.pk]), _("This month"))
+
+    # The form
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Calendar | None = None) -> tuple[str, ...]:
+        """A calendar stays in its namespace, where its tasks are."""
+        return () if obj is None else ("namespace",)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer only namespaces that the reader may change."""
+        if db_field.name == "namespace":
+            kwargs["queryset"] = permitted_namespaces(request.user, Action.ADMINISTER).distinct()
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "description" and field is not None:
+            field.widget.attrs["rows"] = 2
+        return field
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Fill in the namespace when there is one only."""
+        allowed = list(permitted_namespaces(request.user, Action.ADMINISTER)[:2])
+        return {"namespace": allowed[0].pk} if len(allowed) == 1 else {}
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the form; what turns out wrong only when it is stored is a message."""
+        calendar = self.get_object(request, object_id) if object_id else None
+        context = dict(extra_context or {})
+        if calendar is not None:
+            context["may_change"] = self.has_change_permission(request, calendar)
+            context["tasks"] = list(calendar.tasks.order_by("name"))
+        try:
+            response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+            return HttpResponseRedirect(request.get_full_path())
+        return response
+
+    # What changes something
+
+    def save_model(self, request: HttpRequest, obj: Calendar, form: Any, change: bool) -> None:
+        """Wait for the rules: a calendar is stored as a whole, by `save_related`."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Sequence[RuleFormSet], change: bool) -> None:
+        """Store the calendar with its rules through the service, which checks role and rules once more."""
+        rules: list[CalendarRule] | None = None
+        for formset in formsets:
+            formset.save(commit=False)
+            rules = formset.kept()
+        save_calendar(form.instance, rules, actor=actor_of(request))
+
+    def delete_model(self, request: HttpRequest, obj: Calendar) -> None:
+        """Delete it; refused while a task uses it."""
+        delete_calendar(obj, actor=actor_of(request))
+
+    def get_deleted_objects(
+        self, objs: Iterable[Calendar], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Name the calendars, and the tasks that keep them from being deleted."""
+        calendars = list(objs)
+        lacking = {str(self.opts.verbose_name) for each in calendars if not self.has_delete_permission(request, each)}
+        tasks = [_("task “%(name)s”") % {"name": task.name} for each in calendars for task in each.tasks.all()]
+        return [str(each) for each in calendars], {str(self.opts.verbose_name_plural): len(calendars)}, lacking, tasks
+
+    # Its own pages
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the month and the import of public holidays."""
+        own = [
+            path("<path:object_id>/month/", self.admin_site.admin_view(self._month), name="scheduling_calendar_month"),
+            path(
+                "<path:object_id>/holidays/",
+                self.admin_site.admin_view(self._holidays),
+                name="scheduling_calendar_holidays",
+            ),
+        ]
+        return own + list(super().get_urls())
+
+    def _month(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        calendar = self.get_object(request, object_id)
+        if calendar is None:
+            return self._missing(request, object_id)
+        today = timezone.localdate()
+        month = Month.read(request.GET.get("month", ""), today)
+        context = {
+            **self._page_context(request, calendar, month.title),
+            **month_context(read_calendar(calendar), month, today),
+        }
+        return TemplateResponse(request, "admin/scheduling/calendar/month.html", context)
+
+    def _holidays(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        calendar = self.get_object(request, object_id)
+        if calendar is None:
+            return self._missing(request, object_id)
+        if not self.has_change_permission(request, calendar):
+            raise PermissionDenied
+        form = HolidaysForm(request.POST or None, initial={"years": timezone.localdate().year})
+        if request.method == "POST" and form.is_valid():
+            try:
+                done = import_holidays(calendar, **form.cleaned_data, actor=actor_of(request))
+            except ValidationError as error:
+                form.refuse(error)
+            else:
+                count = len(done.added)
+                said = ngettext("%(n)d rule was added.", "%(n)d rules were added.", count) % {"n": count}
+                if done.make_up_days:
+                    days = len(done.make_up_days)
+                    said += " " + ngettext(
+                        "%(n)d of them is a make-up working day.", "%(n)d of them are make-up working days.", days
+                    ) % {"n": days}
+                if done.added:
+                    self.log_change(request, calendar, said)
+                messages.success(request, said)
+                month = f"{form.cleaned_data['years'][0]}-01"
+                url = reverse("admin:scheduling_calendar_month", args=[calendar.pk])
+                return HttpResponseRedirect(f"{url}?month={month}")
+        context = {**self._page_context(request, calendar, _("Add public holidays")), "form": form}
+        return TemplateResponse(request, "admin/scheduling/calendar/holidays.html", context)
+
+    def _missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        response: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return response
+
+    def _page_context(self, request: HttpRequest, calendar: Calendar, title: str) -> dict[str, Any]:
+        return {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": calendar,
+            "title": f"{calendar.name} · {title}",
+            "subtitle": None,
+            "may_change": self.has_change_permission(request, calendar),
+        }

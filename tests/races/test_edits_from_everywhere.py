@@ -1,0 +1,164 @@
+"""Several editors at once while a task fires each 100 ms: no tick is lost, none comes twice, and schedulers follow."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from django.test import Client
+from django.urls import reverse
+
+from scheduling.conf import SchedulingConf
+from scheduling.db import Connection, database_now
+from scheduling.models import Task, TaskClock, TaskInstance
+from scheduling.runtime.loop import SchedulerLoop
+from scheduling.services import save_task
+from tests.factories import make_task, make_user
+from tests.support.waiting import wait_until
+from tests.web.admin.task_post import fields
+
+SECOND = timedelta(seconds=1)
+#: Two ways to say the same, so that an edit of the schedule itself moves no tick either.
+SAME = ("* * * * * *", "*/1 * * * * *")
+
+Edit = Callable[[int], None]
+
+
+@pytest.fixture
+def schedulers(conn: Connection) -> Iterator[Callable[[int], None]]:
+    """Start real loops, which are ended after the test. By themselves they look again after an hour only."""
+    running: list[tuple[SchedulerLoop, threading.Thread]] = []
+    settings = SchedulingConf(HORIZON_SECONDS=3600, LONGEST_SLEEP_SECONDS=3600, MAINTENANCE_SECONDS=3600)
+
+    def start(count: int) -> None:
+        for _ in range(count):
+            loop = SchedulerLoop(settings=settings)
+            running.append((loop, threading.Thread(target=loop.run)))
+            running[-1][1].start()
+
+    yield start
+    for loop, thread in running:
+        loop.stop()
+        thread.join()
+
+
+def ticks(task: Task) -> list[datetime]:
+    found = TaskInstance.objects.filter(task=task).order_by("scheduled_for")
+    return list(found.values_list("scheduled_for", flat=True))
+
+
+def by_admin(task: Task) -> Edit:
+    client = Client()
+    client.force_login(make_user(superuser=True))
+    url = reverse("admin:scheduling_task_change", args=[task.pk])
+
+    def edit(number: int) -> None:
+        over = {"param_command": f"echo {number}", "trigger": "cron", "cron_expression": SAME[number % 2]}
+        response = client.post(url, fields("shell", name=task.name, overlap="allow", **over))
+        assert response.status_code == 302, response.content.decode()
+
+    return edit
+
+
+def by_service(task: Task) -> Edit:
+    def edit(number: int) -> None:
+        fresh = Task.objects.get(pk=task.pk)
+        fresh.priority, fresh.cron_expression = number % 100, SAME[number % 2]
+        save_task(fresh)
+
+    return edit
+
+
+def by_update(task: Task) -> Edit:
+    def edit(number: int) -> None:
+        Task.objects.filter(pk=task.pk).update(params={"command": f"echo {number}"}, cron_expression=SAME[number % 2])
+
+    return edit
+
+
+def by_sql(task: Task) -> Edit:
+    def edit(number: int) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE rota_task SET description = %s, cron_expression = %s WHERE id = %s",
+                [str(number), SAME[number % 2], task.pk],
+            )
+
+    return edit
+
+
+WAYS = [by_admin, by_service, by_update, by_sql]
+
+
+def test_four_editors_without_a_pause_lose_no_tick_and_double_none(
+    conn: Connection, schedulers: Callable[[int], None]
+) -> None:
+    start = database_now(conn).replace(microsecond=0)
+    # Ten tasks, each every second and a tenth of a second apart.
+    steady = [
+        make_task(trigger="interval", every_seconds=1, overlap="allow", anchor_at=start + SECOND * tenth / 10)
+        for tenth in range(1, 10)
+    ]
+    edited = [make_task(trigger="cron", cron_expression=SAME[0], overlap="allow") for _ in WAYS]
+    tasks = steady + edited
+    schedulers(2)
+    wait_until(lambda: all(ticks(task) for task in tasks), what="every task has begun to fire")
+    enough = threading.Event()
+    counts: list[int] = []
+    errors: list[Exception] = []
+
+    def repeat(edit: Edit) -> None:
+        try:
+            for number in itertools.count(1):
+                edit(number)
+                if enough.wait(0.03):
+                    counts.append(number)
+                    return
+        except Exception as error:  # noqa: BLE001 - shown by the test itself
+            errors.append(error)
+        finally:
+            connection.close()
+
+    editors = [threading.Thread(target=repeat, args=[way(task)]) for way, task in zip(WAYS, edited, strict=True)]
+    for editor in editors:
+        editor.start()
+    try:
+        wait_until(lambda: errors or all(len(ticks(task)) >= 6 for task in tasks), what="six ticks of each")
+    finally:
+        enough.set()
+        for editor in editors:
+            editor.join()
+    assert errors == []
+    assert min(counts) > 5, "each way of editing was tried again and again"
+    last_edit = database_now(conn)
+    wait_until(lambda: all(ticks(task)[-1] > last_edit for task in tasks), what="a tick of each after the last edit")
+    for task in tasks:
+        assert {later - earlier for earlier, later in pairwise(ticks(task))} == {SECOND}
+    assert not TaskInstance.objects.exclude(missed_count=None).exists()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_schedulers_follow_an_edit_long_before_they_would_look_by_themselves(
+    conn: Connection, schedulers: Callable[[int], None], way: Callable[[Task], Edit]
+) -> None:
+    task = make_task(trigger="cron", cron_expression="0 0 1 1 *", overlap="allow")
+    schedulers(1)
+    wait_until(lambda: TaskClock.objects.get(task=task).next_run_at)
+    way(task)(1)
+    wait_until(lambda: ticks(task), what="it fires by its new schedule")
+
+
+def test_an_edit_of_what_is_no_part_of_the_schedule_is_followed_too(
+    conn: Connection, schedulers: Callable[[int], None]
+) -> None:
+    task = make_task(trigger="cron", cron_expression=SAME[0], overlap="allow")
+    schedulers(1)
+    wait_until(lambda: ticks(task))
+    Task.objects.filter(pk=task.pk).update(jitter_seconds=1)
+    wait_until(lambda: task.queue_entries.filter(run_at__gt=F("scheduled_for")).exists())
