@@ -10,6 +10,7 @@ from scheduling.db import Connection, database_now
 from scheduling.models import Task, TaskClock, TaskRevision
 from scheduling.runtime.clock_reader import plan_dirty
 from tests.factories import make_task
+from tests.support.waiting import wait_until
 
 
 def clock_of(task: Task) -> TaskClock:
@@ -125,3 +126,12 @@ def test_deleting_a_task_removes_its_clock_and_keeps_its_revisions(conn: Connect
     conn.execute("DELETE FROM rota_task WHERE id = %s", [pk])
     assert not TaskClock.objects.filter(task=pk).exists()
     assert TaskRevision.objects.filter(task_id=pk).exists()
+
+
+def test_a_tick_between_two_edits_that_no_scheduler_saw_is_not_lost(conn: Connection) -> None:
+    task = make_task(trigger="cron", cron_expression="* * * * * *")
+    tick = clock_of(task).planned_from.replace(microsecond=0) + timedelta(seconds=1)
+    wait_until(lambda: database_now(conn) > tick, what="a tick has come due under the first schedule")
+    Task.objects.filter(pk=task.pk).update(cron_expression="*/1 * * * * *")
+    plan_dirty(conn)
+    assert clock_of(task).next_run_at == tick

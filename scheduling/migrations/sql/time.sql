@@ -48,7 +48,11 @@ BEGIN
     IF reschedule THEN
         -- A tick that was due before the edit stays; every later one is planned by the new schedule.
         INSERT INTO rota_task_clock AS k (task_id, planned_from, dirty) VALUES (NEW.id, begins, NEW.enabled)
-        ON CONFLICT (task_id) DO UPDATE SET planned_from = excluded.planned_from,
+        ON CONFLICT (task_id) DO UPDATE SET
+            -- An edit right after another, which no scheduler has planned yet: what came due in between is still
+            -- undecided, and the newest schedule decides it.
+            planned_from = CASE WHEN k.dirty AND k.planned_from > excluded.planned_from - interval '10 s'
+                                THEN k.planned_from ELSE excluded.planned_from END,
             held_at = CASE WHEN k.held_at <= excluded.planned_from THEN k.held_at END,
             next_run_at = CASE WHEN k.next_run_at <= excluded.planned_from THEN k.next_run_at END,
             awaits_end = follows AND k.last_fired_for IS NOT NULL
