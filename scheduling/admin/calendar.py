@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, QuerySet
+from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -40,6 +41,8 @@ class RuleInline(TabularInline):
     form = RuleForm
     formset = RuleFormSet
     extra = 0
+    #: The note stands in a field of its own.
+    hide_title = True
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever may see the page."""
@@ -77,6 +80,12 @@ class CalendarAdmin(RoleAwareAdmin):
     fields = ("namespace", "name", "description")
     inlines = (RuleInline,)
     change_form_template = "admin/scheduling/calendar/change_form.html"
+
+    @property
+    def media(self) -> Media:
+        """Rules stand beside each other, so their fields are narrow."""
+        inherited: Media = super().media
+        return inherited + Media(css={"all": ["scheduling/calendar.css"]})
 
     # The list
 

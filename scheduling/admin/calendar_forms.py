@@ -11,7 +11,11 @@ from django.core.exceptions import ValidationError
 from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from scheduling.admin.widgets import SuggestingInput
 from scheduling.models import Calendar, CalendarRule
@@ -47,14 +51,14 @@ class RuleForm(RuleModelForm):
         fields = (
             "effect",
             "kind",
+            "note",
             "first_day",
             "last_day",
+            "weekdays",
             "month",
             "day",
-            "weekdays",
             "from_time",
             "until_time",
-            "note",
         )
 
 

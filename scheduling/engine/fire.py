@@ -21,7 +21,7 @@ from scheduling.engine.partitions import (
 _FIRE = Path(__file__).parent / "sql" / "fire.sql"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Tick:
     """One due tick and what the policies say about it."""
 

@@ -48,7 +48,7 @@ _STATES = "SELECT id, xmin::text FROM rota_task WHERE id = ANY(%(ids)s)"
 _ERROR = "UPDATE rota_task_clock SET error = %(error)s WHERE task_id = %(id)s AND awaits_end"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class KnownClock:
     """One clock as it was read, with the definition and the calendars that decide its next tick."""
 

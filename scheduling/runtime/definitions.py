@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from scheduling.db import Connection
@@ -39,7 +40,8 @@ WHERE c.id = ANY(%(ids)s) ORDER BY c.id, r.id
 """
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+# Compared by identity: equal ones are the same object, and a herd of tasks shares the answers of a few.
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Definition:
     """The part of a task that decides about its ticks."""
 
@@ -56,6 +58,12 @@ class Definition:
         self, due: datetime, now: datetime, *, floor: datetime | None, calendars: TaskCalendars | None
     ) -> FirePlan:
         """Return what becomes of the tick ``due`` at the moment ``now``; see `plan_fire`."""
+        return _remembered_plan(self, due, now, None if floor is None or floor <= due else floor, calendars)
+
+    def find_plan(
+        self, due: datetime, now: datetime, floor: datetime | None, calendars: TaskCalendars | None
+    ) -> FirePlan:
+        """Decide what becomes of the tick ``due`` at the moment ``now``."""
         trigger, grace = self.trigger, self.grace
         if self.delay is not None:
             # However long nobody could fire it, one tick of a fixed delay was missed and not several.
@@ -71,6 +79,35 @@ class Definition:
             max_catch_up=self.max_catch_up,
             calendars=calendars,
         )
+
+
+# Tasks that share a schedule are due at the same moments, and a batch is decided at one moment.
+@lru_cache(maxsize=1 << 12)
+def _remembered_plan(
+    definition: Definition, due: datetime, now: datetime, floor: datetime | None, calendars: TaskCalendars | None
+) -> FirePlan:
+    return definition.find_plan(due, now, floor, calendars)
+
+
+@lru_cache(maxsize=1 << 14)
+def _shared_definition(
+    trigger: Trigger,
+    timezone: str,
+    catch_up: CatchUp,
+    grace: timedelta | None,
+    max_catch_up: int,
+    jitter_seconds: int,
+    delay: timedelta | None,
+) -> Definition:
+    return Definition(
+        trigger=trigger,
+        timezone=timezone,
+        catch_up=catch_up,
+        grace=grace,
+        max_catch_up=max_catch_up,
+        jitter_seconds=jitter_seconds,
+        delay=delay,
+    )
 
 
 class Definitions:
@@ -141,14 +178,14 @@ def _definition(row: Sequence[Any]) -> Definition:
     fields = dict(zip(TRIGGER_FIELDS, row[3:13], strict=True))
     catch_up, grace, max_catch_up, jitter_seconds = row[13:17]
     follows_end = fields["trigger"] == TriggerKind.FIXED_DELAY
-    return Definition(
-        trigger=build_trigger(spec_of_task(task_id=row[0], created_at=row[2], **fields)),
-        timezone=fields["timezone"],
-        catch_up=CatchUp(catch_up),
-        grace=None if grace is None else timedelta(seconds=grace),
-        max_catch_up=max_catch_up,
-        jitter_seconds=jitter_seconds,
-        delay=timedelta(seconds=fields["every_seconds"]) if follows_end else None,
+    return _shared_definition(
+        build_trigger(spec_of_task(task_id=row[0], created_at=row[2], **fields)),
+        fields["timezone"],
+        CatchUp(catch_up),
+        None if grace is None else timedelta(seconds=grace),
+        max_catch_up,
+        jitter_seconds,
+        timedelta(seconds=fields["every_seconds"]) if follows_end else None,
     )
 
 

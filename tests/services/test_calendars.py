@@ -86,13 +86,13 @@ def test_only_administrators_change_calendars() -> None:
 def test_the_command_makes_the_calendar_and_says_what_it_added() -> None:
     make_namespace()
     out, err = StringIO(), StringIO()
-    call_command("importholidays", "China", "CN", "2026", "--weekends", stdout=out, stderr=err)
+    call_command("import-holidays", "China", "CN", "2026", "--weekends", stdout=out, stderr=err)
     calendar = Calendar.objects.get(name="China")
     lines = out.getvalue().splitlines()
     assert len(lines) == calendar.rules.count() > 20
     assert "inclusion\t2026-10-10\tMake-up working day" in lines
     again = StringIO()
-    call_command("importholidays", "China", "CN", "2026", stdout=again, stderr=StringIO())
+    call_command("import-holidays", "China", "CN", "2026", stdout=again, stderr=StringIO())
     assert again.getvalue() == ""
 
 
@@ -108,5 +108,5 @@ def test_the_command_makes_the_calendar_and_says_what_it_added() -> None:
 def test_the_command_refuses_in_one_sentence_and_makes_nothing(arguments: list[str], said: str) -> None:
     make_namespace()
     with pytest.raises(CommandError, match=said):
-        call_command("importholidays", *arguments)
+        call_command("import-holidays", *arguments)
     assert not Calendar.objects.exists()

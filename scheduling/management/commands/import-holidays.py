@@ -1,4 +1,4 @@
-"""manage.py importholidays: public holidays of a country as rules of a calendar."""
+"""manage.py import-holidays: public holidays of a country as rules of a calendar."""
 
 from __future__ import annotations
 
