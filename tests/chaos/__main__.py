@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,4 +43,3 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with suppress(KeyboardInterrupt):
         sys.exit(main())
-    time.sleep(0)

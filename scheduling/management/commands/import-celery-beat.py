@@ -1,4 +1,3 @@
-# noqa: N999 - a command is named after its file, and this one has hyphens
 """manage.py import-celery-beat: carry the periodic tasks of django-celery-beat over."""
 
 from __future__ import annotations

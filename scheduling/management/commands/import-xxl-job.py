@@ -1,4 +1,3 @@
-# noqa: N999 - a command is named after its file, and this one has hyphens
 """manage.py import-xxl-job: carry the jobs of XXL-JOB over."""
 
 from __future__ import annotations
