@@ -1,6 +1,7 @@
 """The process behind ServerUser: a statement a line in, what it returned and who served it out."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import psycopg
 from config.embedded.membership import DATA_NAME, GUARD_NAME
 from config.embedded.postmaster import read_postmaster
 from config.embedded.server import ensure_running
+
+# Whoever started the tests in the background had Ctrl-C ignored, which children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 home = Path(sys.argv[1])
 for line in sys.stdin:
