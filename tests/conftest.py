@@ -41,3 +41,21 @@ def conn(transactional_db: None) -> Iterator[Connection]:
     connection = own_connection("test")
     yield connection
     connection.close()
+
+
+#: What tests measured, to be shown at the end of the run; a test reports it by record_property("figure", …).
+_figures: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Gather figures, also those of tests that ran in another process."""
+    if report.when == "call":
+        _figures.extend(str(value) for name, value in report.user_properties if name == "figure")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the figures."""
+    if _figures:
+        terminalreporter.section("figures")
+        for figure in _figures:
+            terminalreporter.write_line(figure)
