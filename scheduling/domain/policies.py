@@ -15,7 +15,7 @@ class TriggerKind(StrEnum):
 
 
 class Overlap(StrEnum):
-    """What happens to a new instance while an earlier one of the same task is unfinished."""
+    """What happens to a new instance while an earlier one with the same concurrency key is unfinished."""
 
     #: It ends as ``skipped``.
     SKIP = "skip"
@@ -23,6 +23,10 @@ class Overlap(StrEnum):
     QUEUE_ONE = "queue_one"
     #: All of them wait.
     QUEUE_ALL = "queue_all"
+    #: The earlier one is asked to stop, and the newest takes its place.
+    CANCEL_RUNNING = "cancel_running"
+    #: The same, and the earlier one gets no grace.
+    KILL_RUNNING = "kill_running"
     #: It runs beside the earlier one.
     ALLOW = "allow"
 
@@ -39,3 +43,5 @@ class Backoff(StrEnum):
 
     EXPONENTIAL = "exponential"
     FIXED = "fixed"
+    #: One delay for each attempt, as given; the last one goes on.
+    LIST = "list"

@@ -9,6 +9,7 @@ from scheduling.models.calendar import Calendar, CalendarRule
 from scheduling.models.clock import TaskClock
 from scheduling.models.instance import TaskInstance
 from scheduling.models.period import SchedulePeriod
+from scheduling.models.pool import Pool
 from scheduling.models.queue import QueueEntry
 from scheduling.models.revision import TaskRevision
 from scheduling.models.run_key import RunKey
@@ -18,6 +19,7 @@ __all__ = [
     "Backfill",
     "Calendar",
     "CalendarRule",
+    "Pool",
     "QueueEntry",
     "RunKey",
     "SchedulePeriod",

@@ -30,10 +30,16 @@ class QueueEntry(models.Model):
     attempt = models.SmallIntegerField(default=0)
     #: How many of the attempts were lost with their worker; they do not count as attempts of the task's own.
     losses = models.SmallIntegerField(default=0)
+    #: How many of the attempts asked to be tried later, which does not count either.
+    postponed = models.SmallIntegerField(default=0)
     max_attempts = models.SmallIntegerField(default=1)
     timeout_seconds = models.IntegerField(null=True)
     #: Whether a limit or an overlap rule applies, so that the entry passes admission.
     limited = models.BooleanField(default=False)
+    #: What admission counts by: the task's id, or a negative number made from its concurrency key. NULL: unlimited.
+    gate = models.BigIntegerField(null=True)
+    pool_id = models.IntegerField(null=True)
+    pool_weight = models.SmallIntegerField(default=1)
     #: Whether the instance carries params of its own.
     own_params = models.BooleanField(default=False)
     #: The id of the execution that holds the lease; every report must show it.
@@ -43,6 +49,8 @@ class QueueEntry(models.Model):
     claimed_at = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField(null=True)
     cancel_requested_at = models.DateTimeField(null=True)
+    #: Whether it is to be stopped without its grace.
+    kill_requested = models.BooleanField(default=False)
     #: The backfill that it belongs to.
     backfill_id = models.IntegerField(null=True)
     cancel_message = models.TextField(null=True)  # noqa: DJ001 - NULL is "nobody asked"

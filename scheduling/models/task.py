@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models.functions import Now
@@ -14,6 +15,7 @@ from accounts.permissions import Somebody, visible_to
 from scheduling.domain.misfire import CatchUp
 from scheduling.domain.policies import Backoff, OnWorkerLost, Overlap, TriggerKind
 from scheduling.models.calendar import Calendar
+from scheduling.models.pool import Pool
 
 QUEUE_NAME = RegexValidator(
     r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z",
@@ -164,13 +166,39 @@ class Task(models.Model):
             (Overlap.SKIP.value, _("Skip the new one")),
             (Overlap.QUEUE_ONE.value, _("Let one wait")),
             (Overlap.QUEUE_ALL.value, _("Let all wait")),
+            (Overlap.CANCEL_RUNNING.value, _("Cancel the running one")),
+            (Overlap.KILL_RUNNING.value, _("Kill the running one")),
             (Overlap.ALLOW.value, _("Run side by side")),
         ],
         default=Overlap.SKIP.value,
-        help_text=_("While an earlier instance is unfinished."),
+        help_text=_("While an earlier instance with the same concurrency key is unfinished."),
+    )
+    concurrency_key = models.CharField(
+        _("concurrency key"),
+        max_length=200,
+        blank=True,
+        help_text=_(
+            "What counts as the same work, made from the params: customer-{customer_id}. Tasks of a namespace that "
+            "yield the same text share it. Empty: the task itself."
+        ),
     )
     max_running = models.PositiveIntegerField(
         _("most at once"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    pool = models.ForeignKey(
+        Pool,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="tasks",
+        verbose_name=_("pool"),
+        help_text=_("A limit that several tasks share."),
+    )
+    pool_weight = models.PositiveSmallIntegerField(
+        _("weight in the pool"),
+        default=1,
+        validators=[MinValueValidator(1)],
+        help_text=_("How many of the pool's slots one instance takes."),
     )
     max_attempts = models.PositiveSmallIntegerField(
         _("attempts"),
@@ -184,16 +212,58 @@ class Task(models.Model):
         choices=[
             (Backoff.EXPONENTIAL.value, _("Exponential, with jitter")),
             (Backoff.FIXED.value, _("Fixed")),
+            (Backoff.LIST.value, _("A list of delays")),
         ],
         default=Backoff.EXPONENTIAL.value,
     )
     retry_delay_seconds = models.PositiveIntegerField(_("first delay (seconds)"), default=10)
     retry_max_delay_seconds = models.PositiveIntegerField(_("longest delay (seconds)"), default=3600)
+    retry_delays = ArrayField(
+        models.PositiveIntegerField(),
+        verbose_name=_("delays (seconds)"),
+        default=list,
+        blank=True,
+        help_text=_("For a list of delays: 10, 60, 600. The last one goes on."),
+    )
+    retry_on = ArrayField(
+        models.CharField(max_length=200),
+        verbose_name=_("retry only on"),
+        default=list,
+        blank=True,
+        help_text=_("Exit codes, HTTP statuses (503, 5xx), reasons or names of exceptions. Empty: on every failure."),
+    )
+    give_up_on = ArrayField(
+        models.CharField(max_length=200),
+        verbose_name=_("give up on"),
+        default=list,
+        blank=True,
+        help_text=_("The same kinds of words: no further attempt after such a failure."),
+    )
     timeout_seconds = models.PositiveIntegerField(
         _("time limit (seconds)"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
+    soft_timeout_seconds = models.PositiveIntegerField(
+        _("warn after (seconds)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Work that takes longer is marked and goes on."),
+    )
     kill_grace_seconds = models.PositiveSmallIntegerField(
         _("kill grace (seconds)"), default=10, help_text=_("Between asking the work to stop and killing it.")
+    )
+    max_processes = models.PositiveIntegerField(
+        _("most processes"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("For shell commands and Python functions in a process of their own, as are the next two."),
+    )
+    max_memory_mb = models.PositiveIntegerField(
+        _("most memory (MiB)"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    max_cpu_seconds = models.PositiveIntegerField(
+        _("most CPU time (seconds)"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
     on_worker_lost = models.CharField(
         _("when the worker is lost"),
