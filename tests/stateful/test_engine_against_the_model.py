@@ -119,7 +119,18 @@ class Engine(RuleBasedStateMachine):
     @rule(data=st.data(), success=st.booleans(), retry=st.booleans())
     def report(self, data: st.DataObject, success: bool, retry: bool) -> None:
         """An attempt ends; its worker may have lost the lease long ago."""
-        claimed = self._some_claim(data)
+        self._report(self._some_claim(data), success=success, retry=retry)
+
+    @rule(worker=st.sampled_from(WORKERS), slots=st.integers(2, 6), successes=st.integers(0, 6))
+    def work(self, worker: str, slots: int, successes: int) -> None:
+        """A worker's ordinary round: what it claims ends, well or with the wish for another attempt."""
+        before = len(self.claims)
+        self.sweep()
+        self.claim(worker, slots)
+        for number, claimed in enumerate(self.claims[before:]):
+            self._report(claimed, success=number < successes, retry=True)
+
+    def _report(self, claimed: Claimed, *, success: bool, retry: bool) -> None:
         report = Report(
             instance_id=claimed.instance_id,
             lease_id=claimed.lease_id,
