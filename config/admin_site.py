@@ -81,6 +81,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "title": _("Where it runs"),
             "items": [
                 _page(_("Nodes"), "dns", "workers_node"),
+                _page(_("Schedulers"), "schedule", "scheduling_scheduler"),
                 _page(_("Connections"), "database", "workers_connection"),
             ],
         },

@@ -12,6 +12,7 @@ from scheduling.api.definition_views import ApplyDefinitionsView, ExportDefiniti
 from scheduling.api.handler_views import HandlerViewSet
 from scheduling.api.instance_views import InstanceViewSet
 from scheduling.api.ledger_views import LedgerView
+from scheduling.api.scheduler_views import SchedulerViewSet
 from scheduling.api.task_views import TaskViewSet
 from workers.api.execution_views import ExecutionViewSet
 from workers.api.node_views import NodeViewSet
@@ -23,6 +24,7 @@ router.register("instances", InstanceViewSet, basename="instance")
 router.register("backfills", BackfillViewSet, basename="backfill")
 router.register("executions", ExecutionViewSet, basename="execution")
 router.register("nodes", NodeViewSet, basename="node")
+router.register("schedulers", SchedulerViewSet, basename="scheduler")
 router.register("handlers", HandlerViewSet, basename="handler")
 
 version_1: list[URLPattern | URLResolver] = [

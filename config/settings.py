@@ -140,6 +140,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "InstanceState": "scheduling.api.instance_serializers.INSTANCE_STATE_CHOICES",
         "ExecutionState": "workers.api.execution_serializers.EXECUTION_STATE_CHOICES",
         "NodeHealth": "workers.api.node_views.HEALTH_CHOICES",
+        "SchedulerHealth": "scheduling.api.scheduler_views.HEALTH_CHOICES",
         "TickState": "scheduling.api.ledger_views.TICK_STATE_CHOICES",
         "BackfillState": "scheduling.models.backfill.BACKFILL_STATE_CHOICES",
         "BackfillOverlap": "scheduling.models.backfill.BACKFILL_OVERLAP_CHOICES",

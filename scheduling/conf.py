@@ -23,6 +23,13 @@ class SchedulingConf:
     MAINTENANCE_SECONDS: float = 5.0
     #: How many days of partitions are kept ready ahead.
     PARTITION_DAYS_AHEAD: int = 7
+    #: How often a scheduler says that it lives.
+    HEARTBEAT_SECONDS: float = 5.0
+
+    @property
+    def live_seconds(self) -> float:
+        """After so much silence a scheduler counts as gone."""
+        return 3 * self.HEARTBEAT_SECONDS
 
 
 @lru_cache(maxsize=1)

@@ -88,6 +88,16 @@ class Origin(StrEnum):
     BACKFILL = "backfill"
 
 
+class SchedulerHealth(StrEnum):
+    """What a person sees of a scheduler process."""
+
+    ONLINE = "online"
+    #: Ended in order.
+    STOPPED = "stopped"
+    #: It stopped sending heartbeats without a word.
+    LOST = "lost"
+
+
 class Reason(StrEnum):
     """Why an instance or execution ended as it did, for machines. Handlers add words of their own."""
 

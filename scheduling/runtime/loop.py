@@ -28,6 +28,7 @@ from scheduling.runtime.backfills import BACKFILLS, run_backfills
 from scheduling.runtime.clock_reader import ClockReader, KnownClock
 from scheduling.runtime.end_watch import EndWatch
 from scheduling.runtime.maintainer import Chores, Maintainer
+from scheduling.runtime.registry import Registry
 from scheduling.runtime.surroundings import Surroundings
 from scheduling.runtime.tally import Tally
 
@@ -50,8 +51,11 @@ class SchedulerLoop:
         report: Callable[[str], None] = lambda line: None,
         settings: SchedulingConf | None = None,
         surroundings: Surroundings | None = None,
+        registry: Registry | None = None,
     ) -> None:
         self._conf = settings or conf()
+        #: None: a loop that nobody shall know of, as on a virtual clock.
+        self._registry = registry
         self._surroundings = surroundings or Surroundings()
         self._maintainers = [
             *(
@@ -62,6 +66,14 @@ class SchedulerLoop:
             Maintainer(name="admitted", every_seconds=self._conf.MAINTENANCE_SECONDS, run=self._sweep_admission),
             Maintainer(name=BACKFILLS, every_seconds=self._conf.MAINTENANCE_SECONDS, run=run_backfills),
             *maintainers,
+            *(
+                [
+                    Maintainer(name="beat", every_seconds=self._conf.HEARTBEAT_SECONDS, run=self._beat),
+                    Maintainer(name="swept", every_seconds=3600, run=self._sweep_schedulers),
+                ]
+                if registry is not None
+                else []
+            ),
         ]
         self._due_at = dict.fromkeys((chore.name for chore in self._maintainers), 0.0)
         self._report = report
@@ -102,7 +114,9 @@ class SchedulerLoop:
         self.close()
 
     def close(self) -> None:
-        """Give every connection back."""
+        """Leave the registry, and give every connection back."""
+        if self._registry is not None and self._conn is not None and not self._conn.closed:
+            self._registry.leave(self._conn)
         self._notifier.close()
         self._listener.close()
         close_quietly(self._conn)
@@ -265,6 +279,15 @@ class SchedulerLoop:
     def _sweep_admission(self, conn: Connection) -> Chores:
         admitted = admit_waiting(conn)
         return Chores(count=admitted.ready + admitted.skipped, queues=admitted.queues)
+
+    def _beat(self, conn: Connection) -> Chores:
+        assert self._registry is not None  # noqa: S101 - the chore is there only with a registry
+        self._registry.beat(conn, lag_seconds=self._tally.take_worst(), counts=self._tally.totals)
+        return Chores()
+
+    def _sweep_schedulers(self, conn: Connection) -> Chores:
+        assert self._registry is not None  # noqa: S101 - the chore is there only with a registry
+        return Chores(count=self._registry.sweep(conn))
 
     def _seconds_until_next(self) -> float:
         now = self._clock.now()

@@ -11,15 +11,25 @@ class Tally:
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._delays: list[float] = []
+        self._worst = 0.0
+        #: Everything since the start, by name.
+        self.totals: Counter[str] = Counter()
 
     def add(self, what: str, count: int = 1) -> None:
         """Count ``count`` of ``what``."""
         self._counts[what] += count
+        self.totals[what] += count
 
     def fired(self, *, instances: int, delay_seconds: float) -> None:
         """Count fired instances, and how late their batch was committed."""
-        self._counts["fired"] += instances
+        self.add("fired", instances)
         self._delays.append(delay_seconds)
+        self._worst = max(self._worst, delay_seconds)
+
+    def take_worst(self) -> float:
+        """Return the largest delay (seconds) since the last call."""
+        worst, self._worst = self._worst, 0.0
+        return worst
 
     def line(self) -> str:
         """Return one line for people, and begin anew."""

@@ -9,7 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from scheduling.exceptions import NotMigrated
 from scheduling.runtime.loop import SchedulerLoop
+from scheduling.runtime.registry import Registry
 from scheduling.schema import require_migrations
+from workers import __version__
 from workers.runtime.maintainers import worker_maintainers
 
 
@@ -27,7 +29,7 @@ class Command(BaseCommand):
             require_migrations()
         except NotMigrated as error:
             raise CommandError(str(error)) from error
-        loop = SchedulerLoop(maintainers=worker_maintainers(), report=self._say)
+        loop = SchedulerLoop(maintainers=worker_maintainers(), report=self._say, registry=Registry(version=__version__))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
         self._say("started")

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.roles import Role
+from scheduling.models import Scheduler
 from tests.factories import make_namespace, make_user
 from workers.admin.connection_form import MASK, masked_url
 from workers.models import Connection, Node
@@ -106,3 +107,14 @@ def test_a_node_that_went_silent_is_shown_as_lost(root: Client) -> None:
     assert ">online</span>" in page
     assert ">lost</span>" in page
     assert "3 of 4" in page
+
+
+def test_schedulers_show_how_late_they_are_and_who_is_gone(root: Client) -> None:
+    Scheduler.objects.create(name="prompt-1", lag_seconds=0.012, counts={"fired": 31})
+    silent = Scheduler.objects.create(name="gone-2", last_seen_at=timezone.now() - timedelta(hours=1))
+
+    page = root.get(reverse("admin:scheduling_scheduler_changelist")).content.decode()
+
+    for text in (">online</span>", ">lost</span>", "12 ms", ">31<"):
+        assert text in page
+    assert root.get(reverse("admin:scheduling_scheduler_change", args=[silent.pk])).status_code == 200
