@@ -12,12 +12,15 @@ from scheduling.db import Connection, own_connection
 from scheduling.engine.partitions import forget_known_partitions
 from scheduling.notify import close_process_notifier
 from tests.factories import make_namespace
+from tests.support import empty_tables
 
 pytest_plugins = ["scheduling.testing"]
 
 # The same examples in every run, so that a red run can be repeated; no deadline, since machines are shared.
 hypothesis_settings.register_profile("rota", derandomize=True, deadline=None)
 hypothesis_settings.load_profile("rota")
+
+empty_tables.install()
 
 
 @pytest.fixture(autouse=True)
