@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 #: The payload on CLOCK_CHANNEL that says: planned or delayed entries, not definitions.
 ENTRIES = "entries"
 
+#: The payload on CLOCK_CHANNEL, sent by a database trigger, that says: what limits tasks was edited.
+LIMITS = "limits"
+
 #: The shortest time between two sendings, in seconds.
 GAP_SECONDS = 0.05
 

@@ -211,6 +211,8 @@ class TaskInstanceAdmin(LedgerAdmin):
                 }
             case EntryState.WAITING:
                 return _("an earlier instance of the task, or room within its limit")
+            case EntryState.POOLED:
+                return _("room in its pool")
             case EntryState.DELAYED:
                 return format_html("{} {}", _("its next attempt:"), exact_moment(entry.run_at))
             case EntryState.PLANNED:

@@ -21,6 +21,7 @@ INSTANCE_STATE_CHOICES = [(state.value, label) for state, label in STATE_LABELS.
 #: What an instance that is `waiting` waits for.
 WAITING_FOR = {
     EntryState.WAITING: ("limit", _("room in a limit, or the end of an earlier instance")),
+    EntryState.POOLED: ("pool", _("room in its pool")),
     EntryState.DELAYED: ("retry", _("its next attempt")),
     EntryState.PLANNED: ("time", _("the moment it is planned for")),
 }

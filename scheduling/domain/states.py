@@ -54,12 +54,14 @@ class EntryState(IntEnum):
     READY = 0
     #: Claimed; the lease id says by which execution.
     RUNNING = 1
-    #: Waits for admission: a limit or an overlap rule decides.
+    #: Waits at its gate: a limit or an overlap rule decides.
     WAITING = 2
     #: Admitted, and waits for the time of its next attempt; keeps its place in the limit.
     DELAYED = 3
     #: Planned for a later moment; not admitted yet.
     PLANNED = 4
+    #: Let through by its gate, where it keeps its place, and waits for room in its pool.
+    POOLED = 5
 
 
 STATE_OF_ENTRY: dict[EntryState, InstanceState] = {
@@ -68,6 +70,7 @@ STATE_OF_ENTRY: dict[EntryState, InstanceState] = {
     EntryState.WAITING: InstanceState.WAITING,
     EntryState.DELAYED: InstanceState.WAITING,
     EntryState.PLANNED: InstanceState.WAITING,
+    EntryState.POOLED: InstanceState.WAITING,
 }
 
 
@@ -111,8 +114,10 @@ class Reason(StrEnum):
     WORKER_LOST = "worker_lost"
     #: Somebody asked for it.
     CANCELLED = "cancelled"
-    #: An earlier instance was unfinished.
+    #: An earlier instance was unfinished, or a newer one took the place for which this one waited.
     OVERLAP = "overlap"
+    #: A newer instance took its place.
+    REPLACED = "replaced"
     #: The moment passed while nobody could fire it.
     MISFIRE = "misfire"
     #: A calendar says that it does not run then.

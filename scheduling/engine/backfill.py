@@ -45,8 +45,8 @@ class Advanced:
     finished: int = 0
     #: Backfills that have something left to do.
     running: int = 0
-    #: Tasks whose new entries wait for admission.
-    task_ids: set[int] = field(default_factory=set)
+    #: Gates at which new entries wait for admission.
+    gates: set[int] = field(default_factory=set)
 
 
 def advance_backfills(conn: Connection) -> Advanced:
@@ -70,7 +70,7 @@ def advance_backfills(conn: Connection) -> Advanced:
                 create_partitions(conn, days_of(ticks))
                 row = conn.execute(sql_file(_ADVANCE), params).fetchone()
             if row is not None:
-                advanced.task_ids.add(row[0])
+                advanced.gates.add(row[0])
                 advanced.created += row[1]
             advanced.running += 1
         elif live == 0 and conn.execute(_FINISH, {"id": backfill_id}).rowcount:

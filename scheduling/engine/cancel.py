@@ -20,28 +20,32 @@ class CancelResult:
     cancelled: list[int] = field(default_factory=list)
     #: They run; their worker is told with its next heartbeat or sooner.
     requested: list[int] = field(default_factory=list)
-    #: Limited tasks that got room by it.
-    limited: set[int] = field(default_factory=set)
+    #: Gates and pools that got room by it.
+    gates: set[int] = field(default_factory=set)
+    pools: set[int] = field(default_factory=set)
 
 
-def cancel(conn: Connection, ids: Collection[int], *, message: str) -> CancelResult:
+def cancel(conn: Connection, ids: Collection[int], *, message: str, kill: bool = False) -> CancelResult:
     """Cancel the instances ``ids``; ``message`` is kept as the sentence that says who and why.
 
-    Joins the caller's transaction if there is one. An instance that already ended is left as it is.
+    With ``kill``, what runs gets no grace; that can also be asked for after an ordinary request. Joins the caller's
+    transaction if there is one. An instance that already ended is left as it is.
     """
     result = CancelResult()
     if not ids:
         return result
     with conn.transaction():
-        rows = conn.execute(sql_file(_CANCEL), {"ids": sorted(ids), "message": message}).fetchall()
+        rows = conn.execute(sql_file(_CANCEL), {"ids": sorted(ids), "message": message, "kill": kill}).fetchall()
         ended = []
-        for instance_id, scheduled_for, running, task_id, limited in rows:
+        for instance_id, scheduled_for, running, gate, pool_id in rows:
             if running:
                 result.requested.append(instance_id)
                 continue
             result.cancelled.append(instance_id)
             ended.append((instance_id, scheduled_for))
-            if limited:
-                result.limited.add(task_id)
+            if gate is not None:
+                result.gates.add(gate)
+            if pool_id is not None:
+                result.pools.add(pool_id)
         end_unstarted(conn, ended, outcome=InstanceState.CANCELLED, reason=Reason.CANCELLED, message=message)
     return result

@@ -24,6 +24,8 @@ class Enqueued:
     scheduled_for: datetime
     state: EntryState
     queue: str
+    #: What admission counts it by; None: nothing limits it.
+    gate: int | None
 
 
 def enqueue(
@@ -56,4 +58,4 @@ def enqueue(
     ).fetchone()
     if row is None:
         return None
-    return Enqueued(instance_id=row[0], scheduled_for=row[1], state=EntryState(row[2]), queue=row[3])
+    return Enqueued(instance_id=row[0], scheduled_for=row[1], state=EntryState(row[2]), queue=row[3], gate=row[4])

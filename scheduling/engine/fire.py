@@ -51,8 +51,8 @@ class Fired:
     instances: int = 0
     #: Queues that got something to claim.
     queues: set[str] = field(default_factory=set)
-    #: Tasks whose new entries wait for admission.
-    limited: set[int] = field(default_factory=set)
+    #: Gates at which new entries wait for admission.
+    gates: set[int] = field(default_factory=set)
     #: The first moment at which one of the new entries, held back by its jitter, becomes due.
     next_promotion: datetime | None = None
 
@@ -86,13 +86,13 @@ def fire(conn: Connection, ticks: Sequence[Tick]) -> Fired:
         create_partitions(conn, days_of(tick.fire_for for tick in ticks))
         rows = conn.execute(sql_file(_FIRE), params).fetchall()
     fired = Fired()
-    for task_id, inserted, queue, limited, state, run_at in rows:
+    for task_id, inserted, queue, gate, state, run_at in rows:
         fired.task_ids.append(task_id)
         fired.instances += bool(inserted)
         if state == EntryState.PLANNED:
             fired.next_promotion = min(fired.next_promotion or run_at, run_at)
-        elif limited:
-            fired.limited.add(task_id)
+        elif state == EntryState.WAITING:
+            fired.gates.add(gate)
         elif queue is not None:
             fired.queues.add(queue)
     return fired

@@ -20,17 +20,17 @@ class Promoted:
 
     count: int = 0
     queues: set[str] = field(default_factory=set)
-    #: Tasks whose entries now wait for admission.
-    limited: set[int] = field(default_factory=set)
+    #: Gates at which entries now wait for admission.
+    gates: set[int] = field(default_factory=set)
 
 
 def promote(conn: Connection, *, limit: int = 500) -> Promoted:
     """Move up to ``limit`` due entries on; return what became ready and what waits for admission."""
     promoted = Promoted()
-    for task_id, queue, state in conn.execute(sql_file(_PROMOTE), {"limit": limit}).fetchall():
+    for gate, queue, state in conn.execute(sql_file(_PROMOTE), {"limit": limit}).fetchall():
         promoted.count += 1
         if state == EntryState.WAITING:
-            promoted.limited.add(task_id)
+            promoted.gates.add(gate)
         else:
             promoted.queues.add(queue)
     return promoted

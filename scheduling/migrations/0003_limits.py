@@ -21,6 +21,20 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.SeparateDatabaseAndState(state_operations=[
+            migrations.RemoveField(
+                model_name='queueentry',
+                name='limited',
+            ),
+            migrations.AlterField(
+                model_name='queueentry',
+                name='state',
+                field=models.SmallIntegerField(choices=[(0, 'ready'), (1, 'running'), (2, 'waiting'), (3, 'delayed'), (4, 'planned'), (5, 'pooled')], verbose_name='state'),
+            ),
+            migrations.AddField(
+                model_name='queueentry',
+                name='cancel_reason',
+                field=models.CharField(max_length=50, null=True),
+            ),
             migrations.AddField(
                 model_name='queueentry',
                 name='gate',
@@ -109,6 +123,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(help_text='Unique within the namespace.', max_length=100, verbose_name='name')),
                 ('slots', models.PositiveIntegerField(default=1, help_text='0 admits nothing more; what runs goes on.', verbose_name='slots')),
                 ('description', models.TextField(blank=True, verbose_name='description')),
+                ('shrunk_at', models.DateTimeField(editable=False, null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created at')),
                 ('namespace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pools', to='accounts.namespace', verbose_name='namespace')),
             ],

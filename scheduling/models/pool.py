@@ -28,6 +28,9 @@ class Pool(models.Model):
     name = models.CharField(_("name"), max_length=100, help_text=_("Unique within the namespace."))
     slots = models.PositiveIntegerField(_("slots"), default=1, help_text=_("0 admits nothing more; what runs goes on."))
     description = models.TextField(_("description"), blank=True)
+    #: When its slots last became fewer: what was queued before then may hold more of them than there are. Written by
+    #: a database trigger.
+    shrunk_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
 
     objects = PoolQuerySet.as_manager()

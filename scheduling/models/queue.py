@@ -34,8 +34,6 @@ class QueueEntry(models.Model):
     postponed = models.SmallIntegerField(default=0)
     max_attempts = models.SmallIntegerField(default=1)
     timeout_seconds = models.IntegerField(null=True)
-    #: Whether a limit or an overlap rule applies, so that the entry passes admission.
-    limited = models.BooleanField(default=False)
     #: What admission counts by: the task's id, or a negative number made from its concurrency key. NULL: unlimited.
     gate = models.BigIntegerField(null=True)
     pool_id = models.IntegerField(null=True)
@@ -53,6 +51,8 @@ class QueueEntry(models.Model):
     kill_requested = models.BooleanField(default=False)
     #: The backfill that it belongs to.
     backfill_id = models.IntegerField(null=True)
+    #: The reason that it shall end with; NULL is `cancelled`.
+    cancel_reason = models.CharField(max_length=50, null=True)  # noqa: DJ001 - NULL is "the ordinary one"
     cancel_message = models.TextField(null=True)  # noqa: DJ001 - NULL is "nobody asked"
 
     class Meta:

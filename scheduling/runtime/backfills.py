@@ -18,6 +18,6 @@ def run_backfills(conn: Connection) -> Chores:
     advanced = advance_backfills(conn)
     return Chores(
         count=advanced.created,
-        limited=advanced.task_ids,
+        gates=advanced.gates,
         again_seconds=AGAIN_SECONDS if advanced.running else None,
     )

@@ -10,7 +10,7 @@ import heapq
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,12 +18,13 @@ import psycopg
 
 from scheduling.conf import SchedulingConf, conf
 from scheduling.db import CLOCK_CHANNEL, Connection, close_quietly, database_now
-from scheduling.engine.admit import admit, admit_waiting
+from scheduling.engine.admit import Admitted, admit
+from scheduling.engine.admit_waiting import admit_waiting
 from scheduling.engine.fire import fire
 from scheduling.engine.partitions import create_ahead
 from scheduling.engine.promote import next_promotion, promote
 from scheduling.listen import Listener
-from scheduling.notify import ENTRIES
+from scheduling.notify import ENTRIES, LIMITS
 from scheduling.runtime.backfills import BACKFILLS, run_backfills
 from scheduling.runtime.clock_reader import ClockReader, KnownClock
 from scheduling.runtime.end_watch import EndWatch
@@ -39,6 +40,9 @@ CONTENDED = timedelta(milliseconds=10)
 
 #: Firing aims this far behind the due moment: a statement that arrives early is refused and must be sent again.
 MARGIN = timedelta(microseconds=500)
+
+#: The name of the sweep, which is due at once when a limit was edited.
+_ADMISSION = "admitted"
 
 
 class SchedulerLoop:
@@ -63,7 +67,7 @@ class SchedulerLoop:
                 if self._surroundings.creates_partitions
                 else []
             ),
-            Maintainer(name="admitted", every_seconds=self._conf.MAINTENANCE_SECONDS, run=self._sweep_admission),
+            Maintainer(name=_ADMISSION, every_seconds=self._conf.MAINTENANCE_SECONDS, run=self._sweep_admission),
             Maintainer(name=BACKFILLS, every_seconds=self._conf.MAINTENANCE_SECONDS, run=run_backfills),
             *maintainers,
             *(
@@ -150,9 +154,11 @@ class SchedulerLoop:
     def take_note(self, heard: dict[str, set[str]]) -> None:
         """Look anew, with the next turn, at what the notifications ``heard`` are about: payloads by channel."""
         payloads = heard.get(CLOCK_CHANNEL, set())
-        if self._listener.reconnected or payloads - {ENTRIES}:
+        if self._listener.reconnected or payloads - {ENTRIES, LIMITS}:
             self._listener.reconnected = False
             self._complete_until = None
+        if payloads - {ENTRIES}:
+            self._due_at[_ADMISSION] = 0.0
         if payloads:
             self._promotions_known = False
             self._due_at[BACKFILLS] = 0.0
@@ -213,7 +219,7 @@ class SchedulerLoop:
         ticks = {clock.task_id: clock.tick(now) for clock in clocks}
         fired = fire(conn, list(ticks.values()))
         self._notifier.queues(fired.queues)
-        self._admit(conn, fired.limited)
+        self._admit(conn, fired.gates)
         if fired.next_promotion is not None:
             self._next_promotion = min(self._next_promotion or fired.next_promotion, fired.next_promotion)
         if any(clock.follows_end for clock in clocks):
@@ -238,10 +244,13 @@ class SchedulerLoop:
         for clock in self._ends.look(conn, self._clock.now()):
             self._remember(clock)
 
-    def _admit(self, conn: Connection, task_ids: set[int]) -> None:
-        admitted = admit(conn, task_ids)
+    def _admit(self, conn: Connection, gates: set[int], pools: Collection[int] = ()) -> None:
+        self._take(admit(conn, gates, pools))
+
+    def _take(self, admitted: Admitted) -> None:
         self._tally.add("skipped", admitted.skipped)
-        self._notifier.queues(admitted.queues)
+        self._tally.add("replaced", admitted.replaced)
+        admitted.announce(self._notifier)
 
     # Planned runs and retries
 
@@ -252,7 +261,7 @@ class SchedulerLoop:
             promoted = promote(conn)
             self._tally.add("promoted", promoted.count)
             self._notifier.queues(promoted.queues)
-            self._admit(conn, promoted.limited)
+            self._admit(conn, promoted.gates)
             if promoted.count < 500:
                 break
         self._next_promotion = next_promotion(conn)
@@ -270,7 +279,7 @@ class SchedulerLoop:
                 self._due_at[chore.name] = time.monotonic() + done.again_seconds
             self._tally.add(chore.name, done.count)
             self._notifier.queues(done.queues)
-            self._admit(conn, done.limited)
+            self._admit(conn, done.gates, done.pools)
 
     def _create_partitions(self, conn: Connection) -> Chores:
         made = create_ahead(conn, now=self._clock.now(), days=self._conf.PARTITION_DAYS_AHEAD)
@@ -278,7 +287,8 @@ class SchedulerLoop:
 
     def _sweep_admission(self, conn: Connection) -> Chores:
         admitted = admit_waiting(conn)
-        return Chores(count=admitted.ready + admitted.skipped, queues=admitted.queues)
+        self._take(admitted)
+        return Chores(count=admitted.ready)
 
     def _beat(self, conn: Connection) -> Chores:
         assert self._registry is not None  # noqa: S101 - the chore is there only with a registry

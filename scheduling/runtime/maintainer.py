@@ -16,8 +16,9 @@ class Chores:
     count: int = 0
     #: Queues that got something to claim.
     queues: set[str] = field(default_factory=set)
-    #: Limited tasks that got room, or have something new that waits.
-    limited: set[int] = field(default_factory=set)
+    #: Gates and pools that got room, or have something new that waits.
+    gates: set[int] = field(default_factory=set)
+    pools: set[int] = field(default_factory=set)
     #: When there is more to do soon; None: at the ordinary interval.
     again_seconds: float | None = None
 

@@ -19,7 +19,7 @@ from psycopg import sql
 from accounts.models import Namespace
 from scheduling.db import Connection, callers_connection
 from scheduling.engine.partitions import PARTITIONED, forget_known_partitions
-from scheduling.models import Calendar, CalendarRule, Task
+from scheduling.models import Calendar, CalendarRule, Pool, Task
 from scheduling.runtime.virtual_clock import SETTING, VirtualClock
 
 #: Functions of PostgreSQL that mean something else here. The clocks read the setting. The advisory locks and the
@@ -48,7 +48,7 @@ class ScratchSchema:
         self._home = home
 
     def copy_tasks(self, task_ids: Sequence[int], *, enable: bool = False) -> None:
-        """Copy real tasks with all namespaces and their calendars; they are planned as if made at this moment.
+        """Copy real tasks with their namespaces, calendars and pools; they are planned as if made at this moment.
 
         ``enable`` has paused ones fire as well. To be called before anything else is stored here.
         """
@@ -65,6 +65,8 @@ class ScratchSchema:
         self._copy(Namespace, sql.SQL("true"), ids)
         self._copy(Calendar, named, ids)
         self._copy(CalendarRule, by_calendar, ids)
+        pooled = sql.SQL("id IN (SELECT pool_id FROM {} WHERE id = ANY(%(ids)s))").format(self._real("rota_task"))
+        self._copy(Pool, pooled, ids)
         self._copy(Task, sql.SQL("id = ANY(%(ids)s)"), ids, enable=enable)
         self._copy(calendars, sql.SQL("task_id = ANY(%(ids)s)"), ids)
 

@@ -20,10 +20,10 @@ from scheduling.domain.states import EntryState, InstanceState, Origin
 from scheduling.domain.triggers.base import Trigger
 from scheduling.domain.triggers.bounds import INSTANT
 from scheduling.domain.triggers.registry import next_fires
-from scheduling.engine.admit import admit
 from scheduling.engine.cancel import cancel
 from scheduling.models import Backfill, QueueEntry, TaskInstance
-from scheduling.notify import announce_on_commit, process_notifier
+from scheduling.notify import announce_on_commit
+from scheduling.services.admission import admit_on_commit
 from scheduling.services.validation import trigger_of
 
 #: The most ticks that one backfill takes.
@@ -124,8 +124,7 @@ def stop_backfill(backfill: Backfill, *, actor: User | None = None, cancel_runni
         result = cancel(callers_connection(), ids, message=message)
         if result.requested:
             announce_on_commit(control=True)
-        if result.limited:
-            transaction.on_commit(lambda: process_notifier().queues(admit(callers_connection(), result.limited).queues))
+        admit_on_commit(result.gates, result.pools)
     backfill.refresh_from_db(fields=["state", "finished_at", "created_count"])
     return len(result.cancelled) + len(result.requested)
 

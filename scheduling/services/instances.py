@@ -13,17 +13,19 @@ from accounts.permissions import require
 from accounts.roles import Action
 from scheduling.db import callers_connection
 from scheduling.domain.states import Origin
-from scheduling.engine.admit import admit
 from scheduling.engine.cancel import CancelResult, cancel
 from scheduling.models import Task, TaskInstance
-from scheduling.notify import announce_on_commit, process_notifier
+from scheduling.notify import announce_on_commit
+from scheduling.services.admission import admit_on_commit
 from scheduling.services.run import run_task_now
 
 
 def cancel_instances(
-    instances: Iterable[TaskInstance], *, actor: User | None = None, comment: str = ""
+    instances: Iterable[TaskInstance], *, actor: User | None = None, comment: str = "", kill: bool = False
 ) -> CancelResult:
     """Cancel ``instances``: at once what has not started; what runs is told to stop within seconds.
+
+    With ``kill``, what runs gets no grace; that may also follow an ordinary request.
 
     The answer names which went which way; those in neither list had ended before. Raises PermissionDenied, and
     then changes nothing.
@@ -32,15 +34,14 @@ def cancel_instances(
     for namespace_id in {instance.namespace_id for instance in chosen}:
         require(actor, Action.OPERATE, namespace_id)
     by = actor.get_username() if actor is not None else _("the system")
-    message = _("Cancelled by %(name)s.") % {"name": by}
+    message = (_("Killed by %(name)s.") if kill else _("Cancelled by %(name)s.")) % {"name": by}
     if comment:
         message = f"{message} {comment}"
     with transaction.atomic():
-        result = cancel(callers_connection(), [instance.pk for instance in chosen], message=message)
+        result = cancel(callers_connection(), [instance.pk for instance in chosen], message=message, kill=kill)
         if result.requested:
             announce_on_commit(control=True)
-        if result.limited:
-            transaction.on_commit(lambda: process_notifier().queues(admit(callers_connection(), result.limited).queues))
+        admit_on_commit(result.gates, result.pools)
     return result
 
 

@@ -16,12 +16,12 @@ from accounts.permissions import require
 from accounts.roles import Action
 from scheduling.db import callers_connection, own_connection
 from scheduling.domain.states import EntryState, Origin
-from scheduling.engine.admit import admit
 from scheduling.engine.enqueue import Enqueued, enqueue
 from scheduling.engine.partitions import are_known, create_partitions, days_of
 from scheduling.exceptions import UnknownTask
 from scheduling.models import RunKey, Task, TaskInstance
-from scheduling.notify import announce_on_commit, process_notifier
+from scheduling.notify import announce_on_commit
+from scheduling.services.admission import admit_on_commit
 from scheduling.services.validation import params_problems
 
 LONGEST_KEY = 200
@@ -93,7 +93,7 @@ def run_task_now(
             RunKey.objects.filter(task=task, key=key).update(
                 instance_id=enqueued.instance_id, scheduled_for=enqueued.scheduled_for
             )
-        _follow_up(task.pk, enqueued)
+        _follow_up(enqueued)
     return _instance(enqueued.instance_id, enqueued.scheduled_for)
 
 
@@ -142,16 +142,10 @@ def _instance(instance_id: int, scheduled_for: datetime) -> TaskInstance:
     return TaskInstance.objects.with_entry().get(pk=instance_id, scheduled_for=scheduled_for)
 
 
-def _follow_up(task_id: int, enqueued: Enqueued) -> None:
+def _follow_up(enqueued: Enqueued) -> None:
     if enqueued.state is EntryState.READY:
         announce_on_commit(queues=[enqueued.queue])
     elif enqueued.state is EntryState.PLANNED:
         announce_on_commit(entries=True)
-    else:
-        # Not within the transaction: it would keep the task's gate shut until the caller commits. A process that
-        # dies in between is made good by the schedulers' sweep.
-        transaction.on_commit(lambda: _admit(task_id))
-
-
-def _admit(task_id: int) -> None:
-    process_notifier().queues(admit(callers_connection(), [task_id]).queues)
+    elif enqueued.gate is not None:
+        admit_on_commit([enqueued.gate])

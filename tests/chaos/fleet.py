@@ -129,8 +129,8 @@ class Sampler(threading.Thread):
             with suppress(psycopg.Error), psycopg.connect(self._url, autocommit=True) as conn:
                 while not self._done.wait(0.01):
                     row = conn.execute(
-                        "SELECT count(*) FROM (SELECT t.id FROM rota_queue_entry e JOIN rota_task t ON t.id = e.task_id"
-                        " WHERE e.limited AND e.state IN (0, 1, 3) GROUP BY t.id, t.max_running"
+                        "SELECT count(*) FROM (SELECT t.id FROM rota_queue_entry e JOIN rota_task t ON t.id = e.gate"
+                        " WHERE e.state IN (0, 1, 3, 5) GROUP BY t.id, t.max_running"
                         " HAVING count(*) > coalesce(t.max_running, 1)) x"
                     ).fetchone()
                     self.samples += 1

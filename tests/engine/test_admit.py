@@ -8,7 +8,8 @@ import pytest
 
 from scheduling.db import Connection, own_connection
 from scheduling.domain.states import Origin
-from scheduling.engine.admit import admit, admit_waiting
+from scheduling.engine.admit import admit
+from scheduling.engine.admit_waiting import admit_waiting
 from scheduling.engine.enqueue import enqueue
 from scheduling.models import QueueEntry, Task, TaskInstance
 from tests.factories import make_task

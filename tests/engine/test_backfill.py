@@ -44,7 +44,7 @@ def asked(task: Task, **over: Any) -> Backfill:
 
 def go_on(conn: Connection) -> None:
     """One round of the schedulers' chore."""
-    admit(conn, advance_backfills(conn).task_ids)
+    admit(conn, advance_backfills(conn).gates)
 
 
 def live(backfill: Backfill, *states: EntryState) -> list[datetime]:
@@ -57,7 +57,7 @@ def run_ready(conn: Connection, state: ExecutionState = ExecutionState.SUCCEEDED
     """Claim what is ready, end it, and let others in; the ticks that ran."""
     claims = claimed_by(conn, make_registration(conn), slots=100)
     done = complete(conn, [report_of(claim, state) for claim in claims])
-    admit(conn, done.limited)
+    admit(conn, done.gates)
     return [claim.scheduled_for for claim in claims]
 
 
@@ -80,7 +80,7 @@ def test_side_by_side_runs_as_many_at_once_as_asked_and_no_more(conn: Connection
     go_on(conn)
     assert len(live(backfill, EntryState.READY)) == 5
     first = claimed_by(conn, make_registration(conn), slots=2)
-    admit(conn, complete(conn, [report_of(claim) for claim in first]).limited)
+    admit(conn, complete(conn, [report_of(claim) for claim in first]).gates)
     assert len(live(backfill, EntryState.READY)) == 5, "two went, two came, without another round of the schedulers"
 
 

@@ -34,7 +34,7 @@ def tick(task: Task, due: datetime, **over: object) -> Tick:
 def test_a_due_tick_becomes_one_instance_and_one_entry_and_moves_the_clock(conn: Connection) -> None:
     task, due = due_task(conn, overlap="allow", priority=2, queue="q")
     fired = fire(conn, [tick(task, due)])
-    assert (fired.task_ids, fired.instances, fired.queues, fired.limited) == ([task.pk], 1, {"q"}, set())
+    assert (fired.task_ids, fired.instances, fired.queues, fired.gates) == ([task.pk], 1, {"q"}, set())
     instance = TaskInstance.objects.get(task=task)
     entry = QueueEntry.objects.get(instance=instance.pk)
     assert (instance.scheduled_for, instance.state, instance.origin) == (due, "ready", "schedule")
@@ -98,7 +98,7 @@ def test_a_paused_task_does_not_fire(conn: Connection) -> None:
 def test_a_limited_task_waits_for_admission(conn: Connection, overlap: str) -> None:
     task, due = due_task(conn, overlap=overlap)
     fired = fire(conn, [tick(task, due)])
-    assert (fired.limited, fired.queues) == ({task.pk}, set())
+    assert (fired.gates, fired.queues) == ({task.pk}, set())
     assert QueueEntry.objects.get().state == 2
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from scheduling.db import Connection
 from scheduling.domain.states import Origin
 from scheduling.engine.enqueue import enqueue
-from scheduling.models import Task
+from scheduling.models import QueueEntry, Task, TaskInstance
 from tests.factories import make_registration, make_task
 from workers.domain.states import ExecutionState
 from workers.engine.claim import Claimed, claim
@@ -46,3 +47,25 @@ def report_of(claimed: Claimed, state: ExecutionState = ExecutionState.SUCCEEDED
         "reason": "completed" if state is ExecutionState.SUCCEEDED else "exception",
     }
     return Report(**{**fields, **over})  # type: ignore[arg-type] # a test's shorthand
+
+
+def queue(conn: Connection, task: Task, count: int = 1, **over: Any) -> list[int]:
+    """Queue ``count`` instances of ``task``, without admission; return their ids in order."""
+    made = [enqueue(conn, task_id=task.pk, origin=Origin.CODE, **over) for _ in range(count)]
+    return [each.instance_id for each in made if each is not None]
+
+
+def gates_of(*tasks: Task) -> set[int]:
+    """The gates at which instances of ``tasks`` are counted."""
+    entries = QueueEntry.objects.filter(task__in=tasks)
+    return {gate for gate in entries.values_list("gate", flat=True) if gate is not None}
+
+
+def states(*tasks: Task) -> Counter[str]:
+    """How many instances of ``tasks`` are in which state."""
+    return Counter(instance.state.value for instance in TaskInstance.objects.with_entry().filter(task__in=tasks))
+
+
+def state_of(instance_id: int) -> str:
+    """The state of one instance."""
+    return str(TaskInstance.objects.with_entry().get(pk=instance_id).state.value)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -20,3 +21,15 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
 
     with ThreadPoolExecutor(len(calls)) as pool:
         return [future.result() for future in [pool.submit(together, call) for call in calls]]
+
+
+@contextmanager
+def in_background(call: Callable[[], object], *, stop: Callable[[], object] = lambda: None) -> Iterator[Future[object]]:
+    """Run ``call`` in a thread while the block runs; then ``stop`` it and wait. Raises what it raised."""
+    with ThreadPoolExecutor(1) as pool:
+        future: Future[object] = pool.submit(call)
+        try:
+            yield future
+        finally:
+            stop()
+        future.result()

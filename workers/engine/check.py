@@ -39,11 +39,29 @@ PROMISES: dict[str, str] = {
         LEFT JOIN rota_execution x ON x.id = i.last_execution_id AND x.scheduled_for = i.scheduled_for
         WHERE i.outcome IS NOT NULL AND (i.outcome = 'succeeded') <> (x.state IS NOT DISTINCT FROM 'succeeded')
     """,
+    # Against the highest limit that any of them may have been admitted under: a limit that was lowered since holds for
+    # what comes after. Tasks that share a gate may each have another one.
     "limits hold": """
-        SELECT t.id, format('%s admitted, limit %s', count(*), coalesce(t.max_running, 1))
-        FROM rota_queue_entry e JOIN rota_task t ON t.id = e.task_id
-        WHERE e.limited AND e.state IN (0, 1, 3) AND (t.max_running IS NOT NULL OR t.overlap <> 'allow')
-        GROUP BY t.id, t.max_running HAVING count(*) > coalesce(t.max_running, 1)
+        SELECT live.gate, format('%s admitted, limit %s', live.count, allowed.most) FROM (
+            SELECT gate, count(*) FROM rota_queue_entry
+            WHERE gate IS NOT NULL AND state IN (0, 1, 3, 5) GROUP BY gate HAVING count(*) > 1
+        ) live CROSS JOIN LATERAL (
+            SELECT max(coalesce((r.definition ->> 'max_running')::bigint,
+                CASE r.definition ->> 'overlap' WHEN 'allow' THEN 2147483647 ELSE 1 END)) AS most
+            FROM (SELECT task_id, min(task_version) AS version FROM rota_queue_entry
+                  WHERE gate = live.gate AND state IN (0, 1, 3, 5) GROUP BY task_id) e
+            JOIN rota_task_revision r ON r.task_id = e.task_id AND r.version >= e.version
+        ) allowed WHERE live.count > allowed.most
+    """,
+    # What was queued before a pool shrank may hold more than it has now.
+    "pools hold": """
+        SELECT p.id, format('%s of %s slots taken', sum(least(e.pool_weight, p.slots)), p.slots)
+        FROM rota_queue_entry e JOIN rota_pool p ON p.id = e.pool_id
+        LEFT JOIN rota_instance i ON p.shrunk_at IS NOT NULL AND i.id = e.instance_id
+            AND i.scheduled_for = e.scheduled_for
+        WHERE e.pool_id IS NOT NULL AND e.state IN (0, 1, 3)
+            AND (p.shrunk_at IS NULL OR i.created_at > p.shrunk_at)
+        GROUP BY p.id, p.slots HAVING sum(least(e.pool_weight, p.slots)) > p.slots
     """,
     "a tick starts at most one instance": """
         SELECT min(id), format('task %s, scheduled for %s: %s instances', task_id, scheduled_for, count(*))

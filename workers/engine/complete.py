@@ -39,8 +39,9 @@ class Completed:
     accepted: dict[int, str] = field(default_factory=dict)
     #: Lease ids of reports that came too late; they changed nothing.
     stale: list[int] = field(default_factory=list)
-    #: Limited tasks that got room, so that admission is due.
-    limited: set[int] = field(default_factory=set)
+    #: Gates and pools that got room, so that admission is due.
+    gates: set[int] = field(default_factory=set)
+    pools: set[int] = field(default_factory=set)
     #: Whether somebody must promote a retry later.
     retries: int = 0
 
@@ -70,11 +71,14 @@ def complete(conn: Connection, reports: Sequence[Report]) -> Completed:
             "hi": max(moments),
         },
     ).fetchall()
-    for _, lease_id, decision, task_id, limited in rows:
+    for _, lease_id, decision, gate, pool_id in rows:
         done.accepted[lease_id] = decision
         if decision == "retry":
             done.retries += 1
-        elif limited:
-            done.limited.add(task_id)
+            continue
+        if gate is not None:
+            done.gates.add(gate)
+        if pool_id is not None:
+            done.pools.add(pool_id)
     done.stale = [report.lease_id for report in reports if report.lease_id not in done.accepted]
     return done

@@ -17,8 +17,10 @@ class Heard:
 
     #: `draining` when somebody asked for it.
     state: NodeState
-    #: Leases whose work shall stop.
+    #: Leases whose work shall stop, within its grace.
     cancel: frozenset[int]
+    #: Leases whose work shall stop without a grace.
+    kill: frozenset[int]
 
 
 def heartbeat(conn: Connection, *, node_id: int, incarnation: int, state: NodeState, busy: int) -> Heard | None:
@@ -32,4 +34,4 @@ def heartbeat(conn: Connection, *, node_id: int, incarnation: int, state: NodeSt
     ).fetchone()
     if row is None:
         return None
-    return Heard(state=NodeState(row[0]), cancel=frozenset(row[1]))
+    return Heard(state=NodeState(row[0]), cancel=frozenset(row[1]), kill=frozenset(row[2]))

@@ -27,7 +27,9 @@ class Reaped:
     again: int = 0
     ended: int = 0
     queues: set[str] = field(default_factory=set)
-    limited: set[int] = field(default_factory=set)
+    #: Gates and pools that got room.
+    gates: set[int] = field(default_factory=set)
+    pools: set[int] = field(default_factory=set)
 
     @property
     def count(self) -> int:
@@ -57,18 +59,21 @@ def reap(conn: Connection, *, incarnation: int | None = None, limit: int = 500) 
         ).fetchall()
         if not rows:
             return reaped
-        messages, endings, states, reasons = [], [], [], []
-        for _, _, _, task_id, limited, queue, decision, _, overdue, _, cancel_message, exhausted in rows:
+        messages, endings, states, reasons, end_reasons = [], [], [], [], []
+        for _, _, _, gate, pool_id, queue, decision, _, overdue, _, cancel_message, cancel_reason, exhausted in rows:
             if decision == "again":
                 reaped.again += 1
                 reaped.queues.add(queue)
             else:
                 reaped.ended += 1
-                if limited:
-                    reaped.limited.add(task_id)
+                if gate is not None:
+                    reaped.gates.add(gate)
+                if pool_id is not None:
+                    reaped.pools.add(pool_id)
             messages.append(_OVERDUE if overdue else _LOST)
             states.append((ExecutionState.TIMED_OUT if overdue else ExecutionState.LOST).value)
             reasons.append((Reason.TIMED_OUT if overdue else Reason.WORKER_LOST).value)
+            end_reasons.append((cancel_reason or Reason.CANCELLED.value) if decision == "cancelled" else reasons[-1])
             ending = _OVERDUE if overdue else _EXHAUSTED if exhausted else _GIVEN_UP
             endings.append((cancel_message or _LOST) if decision == "cancelled" else ending)
         moments = [row[1] for row in rows]
@@ -85,6 +90,7 @@ def reap(conn: Connection, *, incarnation: int | None = None, limit: int = 500) 
                 "attempts": [row[7] for row in rows],
                 "claimed_at": [row[9] for row in rows],
                 "ends": endings,
+                "end_reasons": end_reasons,
                 "lo": min(moments),
                 "hi": max(moments),
             },

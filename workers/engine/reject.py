@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
 
 from scheduling.db import Connection
 from scheduling.domain.states import InstanceState, Reason
@@ -20,11 +22,11 @@ WHERE t.handler <> ALL(%(known)s) AND t.handler <> ALL(ARRAY(
 _TAKE = """
 WITH gone AS MATERIALIZED (
     SELECT e.instance_id FROM rota_queue_entry e
-    WHERE e.state IN (0, 2) AND e.handler = ANY(%(handlers)s) AND e.task_id = ANY(%(task_ids)s)
+    WHERE e.state IN (0, 2, 5) AND e.handler = ANY(%(handlers)s) AND e.task_id = ANY(%(task_ids)s)
     ORDER BY e.instance_id LIMIT 500 FOR UPDATE SKIP LOCKED
 )
 DELETE FROM rota_queue_entry e WHERE e.instance_id = ANY(ARRAY(SELECT instance_id FROM gone))
-RETURNING e.instance_id, e.scheduled_for, e.handler
+RETURNING e.instance_id, e.scheduled_for, e.gate, e.pool_id, e.handler
 """
 
 _ORPHANS = """
@@ -34,44 +36,61 @@ WITH gone AS MATERIALIZED (
     ORDER BY e.instance_id LIMIT 500 FOR UPDATE SKIP LOCKED
 )
 DELETE FROM rota_queue_entry e WHERE e.instance_id = ANY(ARRAY(SELECT instance_id FROM gone))
-RETURNING e.instance_id, e.scheduled_for
+RETURNING e.instance_id, e.scheduled_for, e.gate, e.pool_id
 """
 
 
-def reject_unknown_handlers(conn: Connection, known: Collection[str]) -> int:
+@dataclass(kw_only=True, slots=True)
+class Rejected:
+    """What was ended here."""
+
+    count: int = 0
+    #: Gates and pools that got room.
+    gates: set[int] = field(default_factory=set)
+    pools: set[int] = field(default_factory=set)
+
+
+def reject_unknown_handlers(conn: Connection, known: Collection[str]) -> Rejected:
     """Fail live instances whose handler is installed neither here (``known``) nor on any live node.
 
     A handler that some node has, but no worker was started with, is another matter: those instances wait.
-    Returns how many instances were ended.
     """
     tasks = conn.execute(_TASKS, {"known": list(known), "lease_seconds": conf().lease_seconds}).fetchall()
     if not tasks:
-        return 0
+        return Rejected()
     with conn.transaction():
         rows = conn.execute(
             _TAKE, {"task_ids": [row[0] for row in tasks], "handlers": sorted({row[1] for row in tasks})}
         ).fetchall()
-        for handler in {row[2] for row in rows}:
+        for handler in {row[4] for row in rows}:
             end_unstarted(
                 conn,
-                [(row[0], row[1]) for row in rows if row[2] == handler],
+                [(row[0], row[1]) for row in rows if row[4] == handler],
                 outcome=InstanceState.FAILED,
                 reason=Reason.UNKNOWN_HANDLER,
                 message=f"No installed handler is called “{handler}”. Install the plug-in that brings it, "
                 "or edit the task.",
             )
-    return len(rows)
+    return _rejected(rows)
 
 
-def reject_deleted_tasks(conn: Connection) -> int:
-    """Cancel live instances whose task was deleted past the services; return how many were ended."""
+def reject_deleted_tasks(conn: Connection) -> Rejected:
+    """Cancel live instances whose task was deleted past the services."""
     with conn.transaction():
         rows = conn.execute(_ORPHANS).fetchall()
         end_unstarted(
             conn,
-            rows,
+            [(row[0], row[1]) for row in rows],
             outcome=InstanceState.CANCELLED,
             reason=Reason.TASK_DELETED,
             message="The task was deleted before this instance ran.",
         )
-    return len(rows)
+    return _rejected(rows)
+
+
+def _rejected(rows: Collection[tuple[Any, ...]]) -> Rejected:
+    return Rejected(
+        count=len(rows),
+        gates={row[2] for row in rows if row[2] is not None},
+        pools={row[3] for row in rows if row[3] is not None},
+    )

@@ -78,7 +78,9 @@ class HandlerContext:
         # Reentrant, because a signal handler may cancel in the very thread that holds it.
         self._lock = threading.RLock()
         self._cancelled = threading.Event()
+        self._killed = False
         self._on_cancel: dict[int, Callable[[], None]] = {}
+        self._on_kill: dict[int, Callable[[], None]] = {}
         self._next_token = 0
         self._decoders: dict[str, codecs.IncrementalDecoder] = {}
 
@@ -100,14 +102,27 @@ class HandlerContext:
         """Whether somebody asked for this work to end."""
         return self._cancelled.is_set()
 
-    def cancel(self) -> None:
-        """Ask the handler to end its work, now. Asking twice changes nothing."""
+    @property
+    def killed(self) -> bool:
+        """Whether this work gets no grace: `kill_grace_seconds` is 0 then."""
+        return self._killed
+
+    def cancel(self, kill: bool = False) -> None:
+        """Ask the handler to end its work, now; with ``kill``, without a grace.
+
+        Asking twice changes nothing, except that a kill may follow an ordinary request.
+        """
         with self._lock:
-            if self._cancelled.is_set():
-                return
-            self._cancelled.set()
-            callbacks = list(self._on_cancel.values())
-            self._on_cancel.clear()
+            callbacks: list[Callable[[], None]] = []
+            if kill and not self._killed:
+                self._killed = True
+                self.kill_grace_seconds = 0.0
+                callbacks += self._on_kill.values()
+                self._on_kill.clear()
+            if not self._cancelled.is_set():
+                self._cancelled.set()
+                callbacks += self._on_cancel.values()
+                self._on_cancel.clear()
         for callback in callbacks:
             _call(callback)
 
@@ -116,18 +131,27 @@ class HandlerContext:
 
         Returns a function that takes the callback back.
         """
+        return self._register(self._on_cancel, lambda: self._cancelled.is_set(), callback)
+
+    def on_kill(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have ``callback`` called likewise when the work loses its grace, perhaps after it was cancelled."""
+        return self._register(self._on_kill, lambda: self._killed, callback)
+
+    def _register(
+        self, callbacks: dict[int, Callable[[], None]], happened: Callable[[], bool], callback: Callable[[], None]
+    ) -> Callable[[], None]:
         with self._lock:
-            if not self._cancelled.is_set():
+            if not happened():
                 token = self._next_token
                 self._next_token += 1
-                self._on_cancel[token] = callback
-                return lambda: self._forget(token)
+                callbacks[token] = callback
+                return lambda: self._forget(callbacks, token)
         _call(callback)
         return lambda: None
 
-    def _forget(self, token: int) -> None:
+    def _forget(self, callbacks: dict[int, Callable[[], None]], token: int) -> None:
         with self._lock:
-            self._on_cancel.pop(token, None)
+            callbacks.pop(token, None)
 
     def wait_cancelled(self, timeout: float | None = None) -> bool:
         """Wait until the work is cancelled, at most ``timeout`` seconds; return whether it is."""

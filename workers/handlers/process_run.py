@@ -98,6 +98,7 @@ class ProcessRun:
         # Sockets and not a pipe: a late cancel finds a closed object, never a number that belongs to something else.
         wake_read, wake_write = socket.socketpair()
         forget = self._context.on_cancel(lambda: _poke(wake_write))
+        forget_kill = self._context.on_kill(lambda: _poke(wake_write))
         pidfd = self._open_pidfd()
         try:
             self._register(report_fd, wake_read, pidfd)
@@ -108,6 +109,7 @@ class ProcessRun:
             raise
         finally:
             forget()
+            forget_kill()
             self._selector.close()
             wake_read.close()
             wake_write.close()
@@ -132,7 +134,7 @@ class ProcessRun:
                 kill_at = time.monotonic() + self._context.kill_grace_seconds
                 self._context.write(LOG, "Asking the process to end (SIGTERM).\n")
                 self._tree.send(signal.SIGTERM)
-            if kill_at is not None and time.monotonic() >= kill_at:
+            if kill_at is not None and (self._context.killed or time.monotonic() >= kill_at):
                 self._context.write(LOG, "The process did not end in time; killing it (SIGKILL).\n")
                 break
             self._turn(self._until(kill_at or self._context.deadline))
@@ -152,6 +154,8 @@ class ProcessRun:
     def _wait_for_the_others(self, kill_at: float | None) -> None:
         """Leave what outlived its leader the rest of the grace."""
         while self._tree.others_live() and kill_at is not None and time.monotonic() < kill_at:
+            if self._context.killed:
+                return
             self._turn(_POLL_SECONDS)
 
     def _drain(self) -> None:
@@ -173,7 +177,9 @@ class ProcessRun:
             match key.data:
                 case "stdin":
                     self._feed()
-                case "wake" | "end":
+                case "wake":
+                    os.read(key.fd, _READ_BYTES)
+                case "end":
                     self._selector.unregister(key.fileobj)
                 case name:
                     read |= self._take(name, key.fd, key.fileobj)

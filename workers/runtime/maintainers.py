@@ -20,9 +20,13 @@ def worker_maintainers() -> list[Maintainer]:
 
 def _reap(conn: Connection) -> Chores:
     reaped = reap(conn)
-    return Chores(count=reaped.count, queues=reaped.queues, limited=reaped.limited)
+    return Chores(count=reaped.count, queues=reaped.queues, gates=reaped.gates, pools=reaped.pools)
 
 
 def _reject(conn: Connection) -> Chores:
-    count = reject_unknown_handlers(conn, catalogue.names()) + reject_deleted_tasks(conn)
-    return Chores(count=count)
+    unknown, deleted = reject_unknown_handlers(conn, catalogue.names()), reject_deleted_tasks(conn)
+    return Chores(
+        count=unknown.count + deleted.count,
+        gates=unknown.gates | deleted.gates,
+        pools=unknown.pools | deleted.pools,
+    )

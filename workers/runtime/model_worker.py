@@ -55,7 +55,7 @@ class ModelWorker:
         while self._running and self._running[0][0] <= now:
             reports.append(heapq.heappop(self._running)[2])
         done = complete(conn, reports)
-        admit(conn, done.limited)
+        admit(conn, done.gates, done.pools)
         self._claim(conn, now)
         return done.retries > 0
 

@@ -32,6 +32,8 @@ class PulseCalls:
     wake: Callable[[], None]
     #: These leases shall stop.
     cancel: Callable[[Collection[int]], None]
+    #: And these without a grace; they may have been told to stop before.
+    kill: Callable[[Collection[int]], None]
     #: Somebody asked this node to drain.
     drain: Callable[[], None]
     #: The leases are gone, or must be taken for gone: stop everything and report nothing.
@@ -132,6 +134,8 @@ class Pulse:
         self._renewed_at = time.monotonic()
         if heard.cancel:
             self._calls.cancel(heard.cancel)
+        if heard.kill:
+            self._calls.kill(heard.kill)
         if heard.state is NodeState.DRAINING and not self._draining:
             self._draining = True
             self._calls.drain()

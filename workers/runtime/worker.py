@@ -79,6 +79,7 @@ class Worker:
             calls=PulseCalls(
                 wake=self._wake,
                 cancel=self._cancel,
+                kill=lambda leases: self._cancel(leases, kill=True),
                 drain=self.stop,
                 fence=self._fence,
                 busy=lambda: len(self._running),
@@ -264,12 +265,12 @@ class Worker:
             self._more = True
             self._changed.notify_all()
 
-    def _cancel(self, leases: Collection[int]) -> None:
+    def _cancel(self, leases: Collection[int], *, kill: bool = False) -> None:
         with self._changed:
             contexts = [self._running[lease] for lease in leases if lease in self._running]
         for context in contexts:
             # Ending the work may take its grace; the pulse must go on beating meanwhile.
-            threading.Thread(target=context.cancel, name="rota-cancel", daemon=True).start()
+            threading.Thread(target=context.cancel, args=[kill], name="rota-cancel", daemon=True).start()
 
     def _fence(self, why: str) -> None:
         self._fenced = why

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import psycopg
 
 from scheduling.db import CLOCK_CHANNEL, Connection, close_quietly, own_connection
-from scheduling.engine.admit import admit
+from scheduling.engine.admit_waiting import admit_freed
 from scheduling.notify import ENTRIES, Notifier
 from workers.conf import WorkersConf
 from workers.domain.states import ExecutionState
@@ -30,8 +30,6 @@ BATCH = 500
 
 #: Above so many unacknowledged reports the worker claims nothing more.
 BACK_PRESSURE = 2000
-
-_WAITING = "SELECT DISTINCT task_id FROM rota_queue_entry WHERE state = 2 AND task_id = ANY(%s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +194,5 @@ class Writer:
     def _after(self, conn: Connection, reports: Sequence[Report], done: Completed) -> None:
         if done.retries:
             self._notifier.send(CLOCK_CHANNEL, [ENTRIES])
-        if done.limited:
-            # Only where something waits; whoever inserts afterwards admits by itself and sees this room.
-            waiting = [row[0] for row in conn.execute(_WAITING, [list(done.limited)]).fetchall()]
-            self._notifier.queues(admit(conn, waiting).queues)
+        admit_freed(conn, done.gates, done.pools).announce(self._notifier)
         self._on_written(reports, done)

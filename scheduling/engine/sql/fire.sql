@@ -12,7 +12,7 @@ WITH due AS MATERIALIZED (
 ),
 won AS MATERIALIZED (
     SELECT d.*, t.namespace_id, t.version, t.queue, t.handler, t.priority, t.max_attempts, t.timeout_seconds,
-        (t.overlap <> 'allow' OR t.max_running IS NOT NULL) AS limited, t.trigger = 'fixed_delay' AS awaits_end
+        t.pool_id, t.pool_weight, rota_gate(t, t.params) AS gate, t.trigger = 'fixed_delay' AS awaits_end
     FROM due d
     JOIN rota_task_clock k ON k.task_id = d.task_id
     JOIN rota_task t ON t.id = d.task_id
@@ -38,15 +38,16 @@ instance AS (
 ),
 entry AS (
     INSERT INTO rota_queue_entry (instance_id, scheduled_for, namespace_id, task_id, task_version, queue, handler,
-        state, sort_key, run_at, max_attempts, timeout_seconds, limited)
+        state, sort_key, run_at, max_attempts, timeout_seconds, gate, pool_id, pool_weight)
     SELECT i.id, i.scheduled_for, w.namespace_id, w.task_id, w.version, w.queue, w.handler,
-        CASE WHEN w.run_at > clock_timestamp() THEN 4 WHEN w.limited THEN 2 ELSE 0 END,
-        w.run_at - w.priority * interval '30 s', w.run_at, w.max_attempts, w.timeout_seconds, w.limited
+        CASE WHEN w.run_at > clock_timestamp() THEN 4 WHEN w.gate IS NOT NULL THEN 2 ELSE 0 END,
+        w.run_at - w.priority * interval '30 s', w.run_at, w.max_attempts, w.timeout_seconds,
+        w.gate, w.pool_id, w.pool_weight
     FROM instance i JOIN won w USING (task_id)
     WHERE i.outcome IS NULL
-    RETURNING task_id, queue, limited, state, run_at
+    RETURNING task_id, queue, gate, state, run_at
 )
-SELECT w.task_id, i.id IS NOT NULL, e.queue, coalesce(e.limited, false), e.state, e.run_at
+SELECT w.task_id, i.id IS NOT NULL, e.queue, e.gate, e.state, e.run_at
 FROM won w
 LEFT JOIN instance i USING (task_id)
 LEFT JOIN entry e USING (task_id)

@@ -6,6 +6,6 @@ WITH due AS MATERIALIZED (
     ORDER BY run_at LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED
 )
-UPDATE rota_queue_entry e SET state = CASE WHEN e.state = 4 AND e.limited THEN 2 ELSE 0 END
+UPDATE rota_queue_entry e SET state = CASE WHEN e.state = 4 AND e.gate IS NOT NULL THEN 2 ELSE 0 END
 WHERE e.instance_id = ANY(ARRAY(SELECT instance_id FROM due))
-RETURNING e.task_id, e.queue, e.state
+RETURNING e.gate, e.queue, e.state

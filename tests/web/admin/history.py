@@ -46,6 +46,7 @@ def make_instance(task: Task, *, state: str = "succeeded", age: timedelta = time
             state=live.value,
             sort_key=at,
             run_at=at,
+            gate=task.pk,
         )
     return made
 

@@ -52,7 +52,7 @@ def hourly(root: Client) -> Task:
 def advance() -> None:
     """One round of the schedulers' chore."""
     conn = own_connection("test")
-    admit(conn, advance_backfills(conn).task_ids)
+    admit(conn, advance_backfills(conn).gates)
     conn.close()
 
 

@@ -11,9 +11,9 @@ WITH report AS MATERIALIZED (
     ) AS r (instance_id, lease_id, state, reason, message, result, retry_seconds, counted)
 ),
 mine AS MATERIALIZED (
-    SELECT e.instance_id, e.scheduled_for, e.task_id, e.limited, e.attempt, e.queue, e.claimed_at,
+    SELECT e.instance_id, e.scheduled_for, e.gate, e.pool_id, e.attempt, e.queue, e.claimed_at,
         r.lease_id, r.state, r.reason, r.message, r.result::jsonb AS result, r.retry_seconds, r.counted,
-        e.cancel_message,
+        e.cancel_message, e.cancel_reason,
         CASE
             WHEN r.state = 'succeeded' THEN 'succeeded'
             WHEN r.state = 'cancelled' THEN 'cancelled'
@@ -53,7 +53,8 @@ execution AS (
 instance AS (
     UPDATE rota_instance i
     SET outcome = nullif(m.decision, 'retry'),
-        reason = CASE m.decision WHEN 'retry' THEN '' WHEN 'cancelled' THEN 'cancelled' ELSE m.reason END,
+        reason = CASE m.decision WHEN 'retry' THEN '' WHEN 'cancelled' THEN coalesce(m.cancel_reason, 'cancelled')
+            ELSE m.reason END,
         message = CASE m.decision WHEN 'retry' THEN ''
             WHEN 'cancelled' THEN coalesce(m.cancel_message, m.message) ELSE m.message END,
         attempts = m.attempt, last_execution_id = m.lease_id, started_at = coalesce(i.started_at, m.claimed_at),
@@ -63,4 +64,4 @@ instance AS (
     WHERE i.id = m.instance_id AND i.scheduled_for = m.scheduled_for
         AND i.scheduled_for BETWEEN %(lo)s AND %(hi)s
 )
-SELECT instance_id, lease_id, decision, task_id, limited FROM mine
+SELECT instance_id, lease_id, decision, gate, pool_id FROM mine

@@ -3,8 +3,8 @@
 --          max_losses, limit, and optionally the one incarnation whose leases are to be ended in any case.
 -- Locks:   the entries, in id order, skipping those that somebody is completing at this moment.
 WITH orphan AS MATERIALIZED (
-    SELECT e.instance_id, e.scheduled_for, e.lease_id, e.task_id, e.limited, e.losses, e.queue, e.claimed_at,
-        e.cancel_requested_at IS NOT NULL AS cancel, e.cancel_message, e.attempt,
+    SELECT e.instance_id, e.scheduled_for, e.lease_id, e.task_id, e.gate, e.pool_id, e.losses, e.queue, e.claimed_at,
+        e.cancel_requested_at IS NOT NULL AS cancel, e.cancel_message, e.cancel_reason, e.attempt,
         coalesce(e.deadline_at < clock_timestamp() - make_interval(secs => %(slack_seconds)s), false) AS overdue
     FROM rota_queue_entry e
     WHERE e.state = 1 AND (
@@ -37,6 +37,6 @@ gone AS (
     DELETE FROM rota_queue_entry e
     WHERE e.instance_id = ANY(ARRAY(SELECT instance_id FROM decided WHERE decision <> 'again'))
 )
-SELECT instance_id, scheduled_for, lease_id, task_id, limited, queue, decision, attempt, overdue, claimed_at,
-    cancel_message, exhausted
+SELECT instance_id, scheduled_for, lease_id, gate, pool_id, queue, decision, attempt, overdue, claimed_at,
+    cancel_message, cancel_reason, exhausted
 FROM decided

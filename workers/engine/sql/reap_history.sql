@@ -4,8 +4,10 @@ WITH v AS MATERIALIZED (
     SELECT * FROM unnest(
         %(instance_ids)s::bigint[], %(scheduled_for)s::timestamptz[], %(lease_ids)s::bigint[],
         %(states)s::text[], %(reasons)s::text[], %(messages)s::text[], %(decisions)s::text[], %(attempts)s::int[],
-        %(claimed_at)s::timestamptz[], %(ends)s::text[]
-    ) AS v (instance_id, scheduled_for, lease_id, state, reason, message, decision, attempt, claimed_at, ending)
+        %(claimed_at)s::timestamptz[], %(ends)s::text[],
+        %(end_reasons)s::text[]
+    ) AS v (instance_id, scheduled_for, lease_id, state, reason, message, decision, attempt, claimed_at, ending,
+        end_reason)
 ),
 execution AS (
     UPDATE rota_execution x
@@ -15,8 +17,8 @@ execution AS (
         AND x.scheduled_for BETWEEN %(lo)s AND %(hi)s AND x.state = 'running'
 )
 UPDATE rota_instance i
-SET outcome = v.decision, reason = CASE WHEN v.decision = 'cancelled' THEN 'cancelled' ELSE v.reason END,
-    message = v.ending, attempts = v.attempt, last_execution_id = v.lease_id,
+SET outcome = v.decision, reason = v.end_reason, message = v.ending, attempts = v.attempt,
+    last_execution_id = v.lease_id,
     started_at = coalesce(i.started_at, v.claimed_at), finished_at = clock_timestamp(),
     failed_at = CASE WHEN v.decision = 'failed' THEN clock_timestamp() END
 FROM v

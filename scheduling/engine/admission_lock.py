@@ -1,0 +1,34 @@
+"""The advisory locks of admission: whoever counts a gate or a pool is alone with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from scheduling.db import Connection
+
+#: The classes of the locks; a number made from the gate or the pool is the other half.
+GATES, POOLS = 0x41444D54, 0x41444D50
+
+# The array is in order, and so is the taking.
+_LOCK = "SELECT pg_advisory_xact_lock(%s, k) FROM unnest(%s::int[]) AS v (k)"
+
+
+def lock_gates(conn: Connection, gates: Iterable[int]) -> None:
+    """Lock ``gates`` until the end of the transaction, in an order that is the same for everybody."""
+    _lock(conn, GATES, gates)
+
+
+def lock_pools(conn: Connection, pools: Iterable[int]) -> None:
+    """Lock ``pools`` until the end of the transaction, in an order that is the same for everybody."""
+    _lock(conn, POOLS, pools)
+
+
+def _lock(conn: Connection, kind: int, numbers: Iterable[int]) -> None:
+    # Two that fold to the same key share a lock, which costs a moment and nothing else. The order is that of the keys.
+    conn.execute(_LOCK, [kind, sorted({_folded(number) for number in numbers})])
+
+
+def _folded(number: int) -> int:
+    """Fold 64 bits to the signed 32 that a lock's second half has."""
+    low = (number ^ (number >> 32)) & 0xFFFFFFFF
+    return low - 0x100000000 if low >= 0x80000000 else low
