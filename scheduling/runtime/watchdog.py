@@ -66,6 +66,7 @@ class Watchdog:
     def start(self) -> None:
         """Begin to look."""
         if self._seconds > 0:
+            self._looked_at = time.monotonic()
             threading.Thread(target=self._run, name="rota-watchdog", daemon=True).start()
 
     def stop(self) -> None:
