@@ -25,6 +25,18 @@ class SchedulingConf:
     PARTITION_DAYS_AHEAD: int = 7
     #: How often a scheduler says that it lives.
     HEARTBEAT_SECONDS: float = 5.0
+    #: A scheduler or worker whose loop has not turned for so long ends itself; 0: never.
+    WATCHDOG_SECONDS: float = 30.0
+    #: A statement of a scheduler or worker that takes longer is taken for hung; 0: none is.
+    STATEMENT_TIMEOUT_SECONDS: float = 20.0
+
+    def __post_init__(self) -> None:
+        if 0 < self.WATCHDOG_SECONDS <= self.STATEMENT_TIMEOUT_SECONDS:
+            raise ImproperlyConfigured(
+                "SCHEDULING['WATCHDOG_SECONDS'] must be greater than SCHEDULING['STATEMENT_TIMEOUT_SECONDS'] "
+                f"({self.STATEMENT_TIMEOUT_SECONDS:g}), or a hung statement would end the process instead of being "
+                "cancelled."
+            )
 
     @property
     def live_seconds(self) -> float:

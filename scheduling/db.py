@@ -11,6 +11,9 @@ from typing import Any
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection as django_connection
+from psycopg import sql
+
+from scheduling.conf import conf
 
 #: Channels of NOTIFY. A payload is a hint only: every reader also looks by itself now and then.
 CLOCK_CHANNEL = "rota_clock"
@@ -26,11 +29,13 @@ def sql_file(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def own_connection(purpose: str) -> Connection:
+def own_connection(purpose: str, *, statement_timeout_seconds: float | None = None) -> Connection:
     """Open a connection outside Django's handling, in autocommit, for a loop or an engine verb.
 
     Plans are made anew for each execution: a plan that was cached while the queue was empty reads the
-    whole backlog later. ``purpose`` shows in pg_stat_activity. Raises psycopg.OperationalError.
+    whole backlog later. ``purpose`` shows in pg_stat_activity. A statement that takes longer than
+    ``statement_timeout_seconds`` (None: as set for loops; 0: however long) is cancelled, and a server that is out
+    of reach is given up after about as long, so that no loop waits for ever. Raises psycopg.OperationalError.
     """
     try:
         params = dict(django_connection.get_connection_params())
@@ -41,10 +46,13 @@ def own_connection(purpose: str) -> Connection:
         params.pop(key, None)
     params["application_name"] = f"rota {purpose}"[:63]
     params.setdefault("connect_timeout", 5)
-    params |= {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+    params |= {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+    params["tcp_user_timeout"] = 20_000
     conn: Connection = psycopg.connect(**params, autocommit=True)
     conn.execute("SET plan_cache_mode = force_custom_plan")
     conn.execute("SET timezone = 'UTC'")
+    seconds = conf().STATEMENT_TIMEOUT_SECONDS if statement_timeout_seconds is None else statement_timeout_seconds
+    conn.execute(sql.SQL("SET statement_timeout = {}").format(sql.Literal(round(seconds * 1000))))
     return conn
 
 

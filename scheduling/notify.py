@@ -65,14 +65,14 @@ class Notifier:
         if wanted := set(names):
             self.send(QUEUE_CHANNEL, wanted)
 
-    def close(self) -> None:
-        """Send what is gathered, then end the thread."""
+    def close(self, timeout: float = 5) -> None:
+        """Send what is gathered, then end the thread; wait ``timeout`` seconds at most."""
         with self._changed:
             self._closed = True
             self._changed.notify()
             thread = self._thread
         if thread is not None:
-            thread.join(timeout=5)
+            thread.join(timeout)
 
     def _run(self) -> None:
         conn: Connection | None = None

@@ -32,6 +32,7 @@ from scheduling.runtime.maintainer import Chores, Maintainer
 from scheduling.runtime.registry import Registry
 from scheduling.runtime.surroundings import Surroundings
 from scheduling.runtime.tally import Tally
+from scheduling.runtime.watchdog import CONNECTING_SECONDS, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,9 @@ class SchedulerLoop:
         settings: SchedulingConf | None = None,
         surroundings: Surroundings | None = None,
         registry: Registry | None = None,
+        watch: Watch | None = None,
     ) -> None:
+        self._watch = watch or Watch("turn")
         self._conf = settings or conf()
         #: None: a loop that nobody shall know of, as on a virtual clock.
         self._registry = registry
@@ -110,11 +113,15 @@ class SchedulerLoop:
                 close_quietly(self._conn)
                 self._conn = None
                 sleep_seconds, pause = pause, min(pause * 2, 10.0)
+                self._watch.turned(rest=sleep_seconds + CONNECTING_SECONDS)
+            else:
+                self._watch.turned(rest=sleep_seconds)
             heard = self._listener.wait(min(sleep_seconds, max(0.0, next_line - time.monotonic())))
             self.take_note(heard)
             if time.monotonic() >= next_line:
                 self._report(self._tally.line())
                 next_line += 60
+        self._watch.end()
         self.close()
 
     def close(self) -> None:
@@ -169,7 +176,7 @@ class SchedulerLoop:
         if self._complete_until is None:
             self._sync_clock(conn)
             while self._reader.plan_dirty(conn) == 1000:
-                pass
+                self._watch.turned()
         elif self._clock.now() < self._read_again_at:
             return
         else:
@@ -215,6 +222,7 @@ class SchedulerLoop:
             self._fire(conn, clocks[start : start + self._conf.FIRE_BATCH], now)
 
     def _fire(self, conn: Connection, clocks: Sequence[KnownClock], now: datetime) -> None:
+        self._watch.turned()
         by_id = {clock.task_id: clock for clock in clocks}
         ticks = {clock.task_id: clock.tick(now) for clock in clocks}
         fired = fire(conn, list(ticks.values()))
@@ -258,6 +266,7 @@ class SchedulerLoop:
         if self._promotions_known and (self._next_promotion is None or self._next_promotion > self._clock.now()):
             return
         while True:
+            self._watch.turned()
             promoted = promote(conn)
             self._tally.add("promoted", promoted.count)
             self._notifier.queues(promoted.queues)
@@ -274,6 +283,7 @@ class SchedulerLoop:
             if time.monotonic() < self._due_at[chore.name]:
                 continue
             self._due_at[chore.name] = time.monotonic() + chore.every_seconds
+            self._watch.turned()
             done = chore.run(conn)
             if done.again_seconds is not None:
                 self._due_at[chore.name] = time.monotonic() + done.again_seconds

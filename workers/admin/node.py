@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.admin.base import LedgerAdmin, may_somewhere
-from accounts.admin.cells import badge, exact_moment, link, moment
+from accounts.admin.base import LedgerAdmin, actor_of, may_somewhere
+from accounts.admin.cells import absolute, badge, exact_moment, link, moment
 from accounts.roles import Action
+from workers.admin import node_drain
 from workers.domain.states import NodeHealth
 from workers.models import Node
+from workers.services import may_drain
 
 HEALTH_WORDS = {
     NodeHealth.ONLINE: gettext_lazy("online"),
@@ -37,7 +41,8 @@ class NodeAdmin(LedgerAdmin):
     search_fields = ("name", "host")
     search_help_text = gettext_lazy("Search by name or host")
     empty_hint = gettext_lazy("Nodes appear here when a worker starts: manage.py runworker")
-    actions = None
+    actions = ("drain_chosen", "resume_chosen")
+    change_form_template = "admin/workers/node/change_form.html"
     fields = (
         "name",
         "health",
@@ -67,9 +72,85 @@ class NodeAdmin(LedgerAdmin):
 
     @admin.display(description=gettext_lazy("health"))
     def health(self, node: Node) -> SafeString:
-        """The worker's own word, or "lost" when it went silent."""
+        """The worker's own word, or "lost" when it went silent; and whether somebody holds the node."""
         health = node.health(timezone.now())
-        return badge(health, HEALTH_WORDS[health])
+        shown = badge(health, HEALTH_WORDS[health])
+        if node.held_at is None:
+            return shown
+        return format_html("{} {}", shown, badge("paused", _("held"), title=_held_words(node)))
+
+    def has_drain_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever may operate in every namespace."""
+        return may_drain(actor_of(request))
+
+    @admin.action(description=gettext_lazy("Drain …"), permissions=["drain"])
+    def drain_chosen(self, request: HttpRequest, queryset: QuerySet[Node]) -> HttpResponse:
+        """Ask once more."""
+        chosen = QueryDict(mutable=True)
+        chosen.setlist("node", [str(pk) for pk in queryset.values_list("pk", flat=True)])
+        return HttpResponseRedirect(f"{reverse('admin:workers_node_drain')}?{chosen.urlencode()}")
+
+    @admin.action(description=gettext_lazy("Resume"), permissions=["drain"])
+    def resume_chosen(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
+        """Let the chosen nodes go on."""
+        node_drain.resume(request, queryset)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that asks once more before draining, and the button that resumes."""
+        asks = path("drain/", self.admin_site.admin_view(self._drain), name="workers_node_drain")
+        return [asks, *self.post_urls(("resume", self._resume)), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the node, and what can be done with it."""
+        node = self.get_object(request, object_id)
+        context = {**(extra_context or {})}
+        if node is not None:
+            allowed = self.has_drain_permission(request)
+            context |= {
+                "state_badge": self.health(node),
+                "held": _held_words(node) if node.held_at is not None else "",
+                "may_drain": allowed,
+                "page_actions": [
+                    {
+                        "url": reverse("admin:workers_node_resume", args=[node.pk]),
+                        "icon": "play_arrow",
+                        "label": _("Resume"),
+                        "main": True,
+                    }
+                ]
+                if allowed and node.held_at is not None
+                else [],
+            }
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def _drain(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_drain_permission(request):
+            raise PermissionDenied
+        asked = request.POST if request.method == "POST" else request.GET
+        nodes = list(Node.objects.filter(pk__in=[pk for pk in asked.getlist("node") if pk.isdecimal()]))
+        if not nodes:
+            messages.error(request, _("Choose at least one node."))
+            return self.back(request)
+        form = node_drain.DrainForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            node_drain.drain(request, nodes, form.cleaned_data["reason"])
+            return HttpResponseRedirect(reverse("admin:workers_node_changelist"))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": ngettext("Drain this node?", "Drain these %(n)d nodes?", len(nodes)) % {"n": len(nodes)},
+            "subtitle": None,
+            "rows": node_drain.what_happens(nodes),
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/workers/node/drain.html", context)
+
+    def _resume(self, request: HttpRequest, node: Node) -> HttpResponse:
+        node_drain.resume(request, [node])
+        return self.back(request, node)
 
     @admin.display(description=gettext_lazy("last heartbeat"))
     def heartbeat(self, node: Node) -> SafeString:
@@ -117,6 +198,16 @@ class NodeAdmin(LedgerAdmin):
         """A link to what it ran."""
         url = f"{reverse('admin:workers_execution_changelist')}?node={node.pk}"
         return link(url, _("What it ran"))
+
+
+def _held_words(node: Node) -> str:
+    """Return since when, by whom and why a held node takes nothing."""
+    assert node.held_at is not None  # noqa: S101 - the callers have just looked
+    words = _("Held since %(since)s by %(who)s: it takes nothing until it is resumed.") % {
+        "since": absolute(node.held_at),
+        "who": node.held_by,
+    }
+    return f"{words} {node.held_reason}".rstrip()
 
 
 def _words(words: list[str]) -> SafeString:

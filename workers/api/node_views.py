@@ -8,14 +8,19 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from accounts.api.actor import actor_of
 from accounts.api.filters import CharFilter, FilterSet
 from accounts.api.pagination import ByName
-from accounts.api.responses import INVALID, UNAUTHENTICATED
-from accounts.api.serializers import StrictModelSerializer
+from accounts.api.responses import FORBIDDEN, INVALID, MISSING, UNAUTHENTICATED
+from accounts.api.serializers import StrictModelSerializer, StrictSerializer
 from scheduling.db import callers_connection, database_now
 from workers.domain.states import NodeHealth
 from workers.models import Node
+from workers.services import drain_node, resume_node
 
 HEALTH_LABELS = {
     NodeHealth.ONLINE: _("online"),
@@ -35,6 +40,7 @@ class NodeSerializer(StrictModelSerializer[Node]):
     health = serializers.SerializerMethodField()
     queues = serializers.ListField(child=serializers.CharField(), read_only=True)
     handlers = serializers.ListField(child=serializers.CharField(), read_only=True)
+    counts = serializers.DictField(child=serializers.IntegerField(), read_only=True)
 
     class Meta:
         model = Node
@@ -51,6 +57,10 @@ class NodeSerializer(StrictModelSerializer[Node]):
             "version",
             "started_at",
             "last_seen_at",
+            "held_at",
+            "held_by",
+            "held_reason",
+            "counts",
         ]
         read_only_fields = fields
 
@@ -58,6 +68,14 @@ class NodeSerializer(StrictModelSerializer[Node]):
     def get_health(self, node: Node) -> str:
         """Return the worker's own word, judged by the age of its heartbeat."""
         return node.health(self.context["now"]).value
+
+
+class DrainSerializer(StrictSerializer):
+    """Why a node is drained."""
+
+    reason = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=500, help_text=_("For whoever looks at the node.")
+    )
 
 
 class NodeFilter(FilterSet):
@@ -92,6 +110,8 @@ class NodeViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Node]):
     serializer_class = NodeSerializer
     filterset_class = NodeFilter
     pagination_class = ByName
+    lookup_field = "name"
+    lookup_value_regex = "[^/]+"
 
     def get_serializer_context(self) -> dict[str, Any]:
         """Return the context with the database's clock, which heartbeats are written by."""
@@ -99,3 +119,39 @@ class NodeViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Node]):
         if not getattr(self, "swagger_fake_view", False):
             context["now"] = database_now(callers_connection())
         return context
+
+    @extend_schema(
+        operation_id="drain_node",
+        summary="Drain a node",
+        description=(
+            "Its worker takes nothing more, gives back what it has not begun, finishes what runs and ends with exit "
+            "code 0. A worker that is started under the same name waits until the node is resumed. Draining it again "
+            "changes nothing but the reason. Needs the role operator in every namespace, because a node serves them "
+            "all."
+        ),
+        request=DrainSerializer,
+        responses={200: NodeSerializer, 400: INVALID, 401: UNAUTHENTICATED, 403: FORBIDDEN, 404: MISSING},
+    )
+    @action(detail=True, methods=["post"])
+    def drain(self, request: Request, name: str) -> Response:
+        """Drain the node, and show it."""
+        asked = DrainSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        drain_node(self.get_object().name, actor=actor_of(request), reason=asked.validated_data["reason"])
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(
+        operation_id="resume_node",
+        summary="Let a drained node go on",
+        description=(
+            "A worker that waits there goes on at once; one that has ended has to be started. A node that is not held "
+            "stays as it is. Needs the role operator in every namespace."
+        ),
+        request=None,
+        responses={200: NodeSerializer, 401: UNAUTHENTICATED, 403: FORBIDDEN, 404: MISSING},
+    )
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, name: str) -> Response:
+        """Resume the node, and show it."""
+        resume_node(self.get_object().name, actor=actor_of(request))
+        return Response(self.get_serializer(self.get_object()).data)

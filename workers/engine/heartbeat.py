@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from psycopg.types.json import Jsonb
 
 from scheduling.db import Connection, sql_file
 from workers.domain.states import NodeState
@@ -23,14 +26,29 @@ class Heard:
     kill: frozenset[int]
 
 
-def heartbeat(conn: Connection, *, node_id: int, incarnation: int, state: NodeState, busy: int) -> Heard | None:
+def heartbeat(
+    conn: Connection,
+    *,
+    node_id: int,
+    incarnation: int,
+    state: NodeState,
+    busy: int,
+    counts: Mapping[str, int] | None = None,
+) -> Heard | None:
     """Renew the leases of a worker; None when a newer incarnation has taken the node.
 
+    ``counts`` is what the worker has done since it started, by name; None leaves what was said before.
     A worker that hears None has lost its leases: it must stop what it runs and register anew.
     """
     row = conn.execute(
         sql_file(_HEARTBEAT),
-        {"node_id": node_id, "incarnation": incarnation, "state": state.value, "busy": busy},
+        {
+            "node_id": node_id,
+            "incarnation": incarnation,
+            "state": state.value,
+            "busy": busy,
+            "counts": Jsonb(dict(counts)) if counts is not None else None,
+        },
     ).fetchone()
     if row is None:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from scheduling.db import Connection
 from workers.conf import conf
@@ -15,16 +16,27 @@ INSERT INTO rota_node (name, host, pid, incarnation, state, queues, handlers, kn
 VALUES (%(name)s, %(host)s, %(pid)s, nextval('rota_incarnation_seq'), 'online', %(queues)s, %(handlers)s,
     %(known_handlers)s, %(slots)s, 0, %(version)s, clock_timestamp(), clock_timestamp())
 ON CONFLICT (name) DO UPDATE SET host = excluded.host, pid = excluded.pid, incarnation = excluded.incarnation,
-    state = 'online', queues = excluded.queues, handlers = excluded.handlers,
+    state = CASE WHEN rota_node.held_at IS NULL THEN 'online' ELSE 'draining' END, counts = '{}',
+    queues = excluded.queues, handlers = excluded.handlers,
     known_handlers = excluded.known_handlers, slots = excluded.slots, busy = 0, version = excluded.version,
     started_at = excluded.started_at, last_seen_at = excluded.last_seen_at
-RETURNING id, incarnation
+RETURNING id, incarnation, held_at, held_by, held_reason
 """
 
 _HOLDER = """
 SELECT incarnation, host, pid, state <> 'stopped' AND last_seen_at > clock_timestamp() - make_interval(secs => %s)
 FROM rota_node WHERE name = %s FOR UPDATE
 """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """Since when, by whom and why a node takes no work."""
+
+    since: datetime
+    by: str
+    reason: str
+
 
 #: Serialises registrations, so that two workers that start at once do not take the same name.
 _REGISTRATION_LOCK = 0x4E4F4445
@@ -39,6 +51,8 @@ class Registration:
     incarnation: int
     #: The incarnation that held the name before; its leases can be ended at once.
     predecessor: int | None
+    #: Not None: somebody has drained the node; it claims nothing until it is resumed.
+    held: Held | None = None
 
 
 def register(
@@ -82,7 +96,11 @@ def register(
         ).fetchone()
     assert row is not None  # noqa: S101 - INSERT … RETURNING has a row
     return Registration(
-        node_id=row[0], name=name, incarnation=row[1], predecessor=held[0] if held is not None else None
+        node_id=row[0],
+        name=name,
+        incarnation=row[1],
+        predecessor=held[0] if held is not None else None,
+        held=Held(since=row[2], by=row[3], reason=row[4]) if row[2] is not None else None,
     )
 
 

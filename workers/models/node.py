@@ -45,6 +45,14 @@ class Node(models.Model):
     version = models.CharField(_("version"), max_length=50, default="")
     started_at = models.DateTimeField(_("started at"), db_default=Now())
     last_seen_at = models.DateTimeField(_("last heartbeat"), db_default=Now())
+    #: Set from the moment that somebody drains the node until somebody resumes it, whichever worker has its name.
+    held_at = models.DateTimeField(
+        _("held since"), null=True, help_text=_("It takes no work until somebody resumes it.")
+    )
+    held_by = models.CharField(_("held by"), max_length=255, default="", db_default="")
+    held_reason = models.CharField(_("why it is held"), max_length=500, default="", db_default="")
+    #: What its worker has done since it started, by name: claimed, succeeded, failed, refused, …
+    counts = models.JSONField(_("has done"), default=dict, db_default=models.Value({}, models.JSONField()))
 
     class Meta:
         db_table = "rota_node"

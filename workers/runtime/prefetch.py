@@ -18,10 +18,13 @@ class Prefetch:
     def __init__(self) -> None:
         # Unknown work counts as long, so that nothing is hoarded before anything was seen.
         self._mean = SHORT_SECONDS
+        #: All of them together, nearly.
+        self.seconds = 0.0
 
     def observe(self, seconds: float) -> None:
         """Take note of one attempt's length."""
         self._mean += (seconds - self._mean) * WEIGHT
+        self.seconds += seconds
 
     def forget(self) -> None:
         """Take the work for long again: something in it was."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -16,6 +16,7 @@ import psycopg
 from scheduling.db import CONTROL_CHANNEL, QUEUE_CHANNEL, database_now
 from scheduling.domain.clock import DatabaseClock
 from scheduling.listen import Listener
+from scheduling.runtime.watchdog import CONNECTING_SECONDS, Watch
 from workers.conf import WorkersConf
 from workers.domain.states import NodeState
 from workers.engine.heartbeat import Heard, heartbeat
@@ -36,10 +37,14 @@ class PulseCalls:
     kill: Callable[[Collection[int]], None]
     #: Somebody asked this node to drain.
     drain: Callable[[], None]
+    #: Somebody let a node go on that had been drained before this worker came.
+    resume: Callable[[], None]
     #: The leases are gone, or must be taken for gone: stop everything and report nothing.
     fence: Callable[[str], None]
     #: How many slots are busy.
     busy: Callable[[], int]
+    #: What was done since the start, by name.
+    counts: Callable[[], Mapping[str, int]]
 
 
 class Pulse:
@@ -53,12 +58,15 @@ class Pulse:
         conf: WorkersConf,
         clock: DatabaseClock,
         calls: PulseCalls,
+        watch: Watch,
     ) -> None:
+        self._watch = watch
         self._registration, self._queues, self._conf = registration, frozenset(queues), conf
         self._clock, self._calls = clock, calls
         self._listener = Listener("worker pulse", [QUEUE_CHANNEL, CONTROL_CHANNEL])
         self._stopping = threading.Event()
         self._draining = False
+        self._on_hold = registration.held is not None
         self._fenced = False
         self._renewed_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="rota-pulse", daemon=True)
@@ -77,11 +85,12 @@ class Pulse:
         self._draining = True
         self._listener.interrupt()
 
-    def stop(self) -> None:
-        """End the thread and give its connection back."""
+    def stop(self, timeout: float = 10) -> None:
+        """End the thread and give its connection back; wait ``timeout`` seconds at most."""
+        self._watch.end()
         self._stopping.set()
         self._listener.interrupt()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout)
 
     def _run(self) -> None:
         beat_at = 0.0
@@ -96,7 +105,10 @@ class Pulse:
                 )
             if time.monotonic() - self._renewed_at > self._conf.fence_seconds:
                 self._fence(f"no heartbeat got through for {self._conf.fence_seconds:g} s")
-            heard = self._listener.wait(max(0.0, beat_at - time.monotonic()))
+            rest = max(0.0, beat_at - time.monotonic())
+            self._watch.turned(rest=rest if self._listener.connection else rest + CONNECTING_SECONDS)
+            heard = self._listener.wait(rest)
+            self._watch.turned()
             if self._listener.reconnected:
                 self._listener.reconnected = False
                 self._calls.wake()
@@ -121,6 +133,7 @@ class Pulse:
                 incarnation=self._registration.incarnation,
                 state=NodeState.DRAINING if self._draining else NodeState.ONLINE,
                 busy=self._calls.busy(),
+                counts=self._calls.counts(),
             )
         except psycopg.Error as error:
             self._listener.lost(error)
@@ -136,7 +149,10 @@ class Pulse:
             self._calls.cancel(heard.cancel)
         if heard.kill:
             self._calls.kill(heard.kill)
-        if heard.state is NodeState.DRAINING and not self._draining:
+        if heard.state is NodeState.ONLINE and self._on_hold:
+            self._on_hold = False
+            self._calls.resume()
+        if heard.state is NodeState.DRAINING and not self._draining and not self._on_hold:
             self._draining = True
             self._calls.drain()
 

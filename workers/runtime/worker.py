@@ -9,6 +9,7 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +21,7 @@ from scheduling.domain.clock import DatabaseClock
 from scheduling.domain.policies import OnWorkerLost
 from scheduling.domain.states import Reason
 from scheduling.notify import Notifier
+from scheduling.runtime.watchdog import CONNECTING_SECONDS, Watchdog
 from workers.conf import WorkersConf, conf
 from workers.domain.states import ExecutionState
 from workers.engine.claim import Claimed
@@ -30,6 +32,7 @@ from workers.handlers.base import Handler, HandlerContext
 from workers.runtime.claimer import Claimer, Job
 from workers.runtime.connection_urls import connection_urls
 from workers.runtime.definitions import Definition
+from workers.runtime.drain_limit import DrainLimit
 from workers.runtime.log_buffer import LogBuffer
 from workers.runtime.prefetch import Prefetch
 from workers.runtime.pulse import Pulse, PulseCalls
@@ -60,6 +63,7 @@ class Worker:
         concurrency: int,
         report: Callable[[str], None] = lambda line: None,
         settings: WorkersConf | None = None,
+        watchdog: Watchdog | None = None,
     ) -> None:
         self._handlers, self._slots = handlers, concurrency
         self._queues = [*dict.fromkeys([*queues, NODE_QUEUE.format(name=registration.name)])]
@@ -70,7 +74,11 @@ class Worker:
         self._claimer = Claimer(
             registration=registration, queues=self._queues, handlers=handlers.keys(), notifier=self._notifier
         )
-        self._writer = Writer(conf=self._conf, notifier=self._notifier, on_written=self._count)
+        self._watchdog = watchdog = watchdog or Watchdog(seconds=0, who="worker")
+        self._watch = watchdog.watch("claim")
+        self._writer = Writer(
+            conf=self._conf, notifier=self._notifier, on_written=self._count, watch=watchdog.watch("writer")
+        )
         self._pulse = Pulse(
             registration=registration,
             queues=self._queues,
@@ -80,11 +88,23 @@ class Worker:
                 wake=self._wake,
                 cancel=self._cancel,
                 kill=lambda leases: self._cancel(leases, kill=True),
-                drain=self.stop,
+                drain=self._drain_on_request,
+                resume=self._resume,
                 fence=self._fence,
                 busy=lambda: len(self._running),
+                counts=self._counts,
             ),
+            watch=watchdog.watch("pulse"),
         )
+        self._name = registration.name
+        #: The node was drained before this worker came: it claims nothing until somebody resumes it.
+        self._on_hold = registration.held is not None
+        self._limit = DrainLimit(
+            grace_seconds=self._conf.drain_seconds + self._conf.kill_wait_seconds,
+            short_seconds=self._conf.kill_wait_seconds,
+            unfinished=self._unfinished,
+        )
+        self._unwritten = self._unstopped = 0
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._changed = threading.Condition()
         #: How many are claimed and not ended: running, or waiting for a slot.
@@ -97,6 +117,8 @@ class Worker:
         self._fenced = ""
         self._giving_up = False
         self._ended: dict[str, int] = {}
+        #: What was done since the start.
+        self._totals: Counter[str] = Counter()
 
     # Called from outside
 
@@ -104,7 +126,17 @@ class Worker:
         """Drain: claim nothing more, finish what runs. A second call does not wait for what runs."""
         # A signal handler must not wait for a lock that the interrupted code may hold.
         self._stops += 1
-        threading.Thread(target=self._wake, daemon=True).start()
+        threading.Thread(target=self._heed_stop, daemon=True).start()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody asked for the end, by a signal or in the database."""
+        return self._stops > 0
+
+    @property
+    def left_behind(self) -> int:
+        """How many executions the schedulers have to decide about: results not written, and work that did not stop."""
+        return self._unwritten + self._unstopped
 
     @property
     def fenced(self) -> str:
@@ -127,15 +159,21 @@ class Worker:
             self._claim_until_stopped()
             self._drain()
         finally:
+            self._watch.end()
             for _ in threads:
                 self._jobs.put(None)
-            if not self._writer.close(timeout=30):
-                self._tell("some results could not be written; their instances will be decided by the reaper")
-            self._pulse.stop()
+            if not self._writer.close(timeout=self._limit.left(30)):
+                self._unwritten = self._writer.backlog
+            if self._unwritten:
+                self._tell(
+                    f"{self._unwritten} results were not written, because the database did not answer; "
+                    "the schedulers decide what becomes of their instances"
+                )
+            self._pulse.stop(timeout=self._limit.left(10))
             if not self._fenced:
-                self._claimer.leave()
-            self._notifier.close()
-            self._claimer.disconnect()
+                self._leave()
+            self._notifier.close(timeout=self._limit.left(5))
+            self._limit.over()
 
     # The claim loop
 
@@ -143,6 +181,7 @@ class Worker:
         pause, next_line = 0.2, time.monotonic() + 60
         reconcile_at = time.monotonic() + RECONCILE_SECONDS
         while not self._stops and not self._fenced:
+            self._watch.turned(rest=self._conf.poll_seconds)
             if not (self._writer.alive and self._pulse.alive):
                 raise WorkerBroken("A thread of this worker ended unexpectedly; its traceback is above.")
             try:
@@ -161,6 +200,7 @@ class Worker:
                 # The answer to a claim may have been lost with the connection.
                 reconcile_at = 0.0
                 self._more = False
+                self._watch.turned(rest=pause + CONNECTING_SECONDS)
                 self._sleep(pause)
                 self._more = True
                 pause = min(pause * 2, 5.0)
@@ -175,7 +215,7 @@ class Worker:
         """Whether there is room for a claim that is worth its statement, and probably something to claim."""
         room = self._capacity() - self._held
         worth = self._held < self._slots or room >= self._slots
-        return self._more and room > 0 and worth and self._writer.backlog < BACK_PRESSURE
+        return self._more and not self._on_hold and room > 0 and worth and self._writer.backlog < BACK_PRESSURE
 
     def _sleep(self, seconds: float) -> None:
         with self._changed:
@@ -192,6 +232,7 @@ class Worker:
             self._more = True
         if not jobs:
             return
+        self._totals["claimed"] += len(jobs)
         with self._changed:
             self._held += len(jobs)
             self._claimed_at = time.monotonic()
@@ -265,6 +306,24 @@ class Worker:
             self._more = True
             self._changed.notify_all()
 
+    def _heed_stop(self) -> None:
+        # From here on the limit sees to the end, also when a loop is stuck.
+        self._watchdog.stop()
+        self._limit.begin()
+        self._wake()
+
+    def _drain_on_request(self) -> None:
+        self._tell(f"{self._name} was drained on request; `manage.py drain {self._name} --resume` lets it go on")
+        self.stop()
+
+    def _resume(self) -> None:
+        self._on_hold = False
+        self._tell(f"{self._name} was resumed")
+        self._wake()
+
+    def _counts(self) -> dict[str, int]:
+        return {**self._totals, "seconds": int(self._prefetch.seconds)}
+
     def _cancel(self, leases: Collection[int], *, kill: bool = False) -> None:
         with self._changed:
             contexts = [self._running[lease] for lease in leases if lease in self._running]
@@ -274,7 +333,7 @@ class Worker:
 
     def _fence(self, why: str) -> None:
         self._fenced = why
-        self._writer.drop()
+        self._unwritten += self._writer.drop()
         self._wake()
         with self._changed:
             leases = list(self._running)
@@ -284,13 +343,31 @@ class Worker:
         self._claimer.settled(report.lease_id for report in reports)
         for decision in done.accepted.values():
             self._ended[decision] = self._ended.get(decision, 0) + 1
+            self._totals[decision] += 1
+        self._totals["refused"] += len(done.stale)
         for lease in done.stale:
             self._ended["refused"] = self._ended.get("refused", 0) + 1
             logger.warning("the report of execution %s came too late", lease, extra={"action": "stale_report"})
 
     # The end
 
+    def _unfinished(self) -> str:
+        return f"{self._writer.backlog} results are not written and {len(self._running)} executions have not ended"
+
+    def _leave(self) -> None:
+        """Sign off, unless the database keeps us waiting."""
+
+        def leave() -> None:
+            self._claimer.leave()
+            self._claimer.disconnect()
+
+        leaving = threading.Thread(target=leave, name="rota-leave", daemon=True)
+        leaving.start()
+        leaving.join(self._limit.left(5))
+
     def _drain(self) -> None:
+        # The waits below have limits of their own.
+        self._watch.end()
         if self._fenced:
             self._tell(f"gave up its leases: {self._fenced}")
             self._wait_idle(self._conf.drain_seconds)
@@ -305,8 +382,11 @@ class Worker:
                 leases = list(self._running)
             self._tell(f"stopping {len(leases)} that did not end in time")
             self._cancel(leases)
-            self._wait_idle(self._conf.kill_wait_seconds)
-        self._writer.wait_written(timeout=30)
+            self._wait_idle(self._limit.left(self._conf.kill_wait_seconds))
+            if left := self._held:
+                self._unstopped = left
+                self._tell(f"{left} did not stop either; the schedulers decide what becomes of them")
+        self._writer.wait_written(timeout=self._limit.left(30))
 
     def _wait_idle(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
         with self._changed:

@@ -17,6 +17,7 @@ import psycopg
 from scheduling.db import CLOCK_CHANNEL, Connection, close_quietly, own_connection
 from scheduling.engine.admit_waiting import admit_freed
 from scheduling.notify import ENTRIES, Notifier
+from scheduling.runtime.watchdog import CONNECTING_SECONDS, Watch
 from workers.conf import WorkersConf
 from workers.domain.states import ExecutionState
 from workers.engine.complete import Completed, Report, complete
@@ -49,13 +50,16 @@ class Writer:
         conf: WorkersConf,
         notifier: Notifier,
         on_written: Callable[[Sequence[Report], Completed], None],
+        watch: Watch,
     ) -> None:
+        self._watch = watch
         self._conf, self._notifier, self._on_written = conf, notifier, on_written
         self._ended: deque[Ended] = deque()
         self._live: dict[int, LogBuffer] = {}
         self._changed = threading.Condition()
         self._in_flight = 0
         self._closing = False
+        self._dropped = False
         self._conn: Connection | None = None
         self._unstored: list[Chunk] = []
         self._thread = threading.Thread(target=self._run, name="rota-writer", daemon=True)
@@ -76,11 +80,14 @@ class Writer:
             self._ended.append(ended)
             self._changed.notify_all()
 
-    def drop(self) -> None:
-        """Forget every report that has not been written: the leases are lost, and others decide."""
+    def drop(self) -> int:
+        """Forget every report that has not been written: the leases are lost, and others decide. Return how many."""
         with self._changed:
+            dropped = len(self._ended) + self._in_flight
+            self._dropped = True
             self._ended.clear()
             self._live.clear()
+        return dropped
 
     @property
     def backlog(self) -> int:
@@ -109,6 +116,7 @@ class Writer:
         pause = 0.2
         batch: list[Ended] = []
         while True:
+            self._watch.turned(rest=self._conf.log_flush_seconds)
             if not batch:
                 with self._changed:
                     self._changed.wait_for(lambda: self._ended or self._closing, self._conf.log_flush_seconds)
@@ -125,9 +133,14 @@ class Writer:
                 logger.warning("writer: %s", str(error).strip(), extra={"action": "database_lost"})
                 close_quietly(self._conn)
                 self._conn = None
+                self._watch.turned(rest=pause + CONNECTING_SECONDS)
                 with self._changed:
-                    if self._changed.wait_for(lambda: self._closing, pause) and not batch:
+                    if self._dropped:
+                        batch, self._unstored, self._in_flight = [], [], 0
+                        self._changed.notify_all()
+                    if (closing := self._closing) and not batch:
                         break
+                    self._changed.wait_for(lambda: self._closing is not closing, pause)
                 pause = min(pause * 2, 5.0)
                 continue
             pause = 0.2
@@ -135,6 +148,7 @@ class Writer:
             with self._changed:
                 self._in_flight = 0
                 self._changed.notify_all()
+        self._watch.end()
         close_quietly(self._conn)
 
     def _write(self, batch: Sequence[Ended]) -> None:
@@ -163,7 +177,9 @@ class Writer:
         try:
             done = complete(conn, reports)
         except psycopg.OperationalError as error:
-            if conn.closed or (len(reports) == 1 and isinstance(error, psycopg.errors.DeadlockDetected)):
+            if conn.closed or isinstance(error, psycopg.errors.QueryCanceled):
+                raise
+            if len(reports) == 1 and isinstance(error, psycopg.errors.DeadlockDetected):
                 raise
             self._halve(conn, reports, error)
         except psycopg.Error as error:

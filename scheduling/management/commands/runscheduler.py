@@ -7,9 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from scheduling.conf import conf
 from scheduling.exceptions import NotMigrated
 from scheduling.runtime.loop import SchedulerLoop
 from scheduling.runtime.registry import Registry
+from scheduling.runtime.watchdog import Watchdog
 from scheduling.schema import require_migrations
 from workers import __version__
 from workers.runtime.maintainers import worker_maintainers
@@ -29,11 +31,19 @@ class Command(BaseCommand):
             require_migrations()
         except NotMigrated as error:
             raise CommandError(str(error)) from error
-        loop = SchedulerLoop(maintainers=worker_maintainers(), report=self._say, registry=Registry(version=__version__))
+        watchdog = Watchdog(seconds=conf().WATCHDOG_SECONDS, who="scheduler")
+        loop = SchedulerLoop(
+            maintainers=worker_maintainers(),
+            report=self._say,
+            registry=Registry(version=__version__),
+            watch=watchdog.watch("turn"),
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
         self._say("started")
+        watchdog.start()
         loop.run()
+        watchdog.stop()
         self._say("stopped")
 
     def _say(self, line: str) -> None:

@@ -118,3 +118,35 @@ def test_schedulers_show_how_late_they_are_and_who_is_gone(root: Client) -> None
     for text in (">online</span>", ">lost</span>", "12 ms", ">31<"):
         assert text in page
     assert root.get(reverse("admin:scheduling_scheduler_change", args=[silent.pk])).status_code == 200
+
+
+def test_draining_a_node_asks_once_more_and_says_what_happens(root: Client) -> None:
+    node = Node.objects.create(name="db3", incarnation=1, busy=2)
+    changelist = reverse("admin:workers_node_changelist")
+
+    asked = root.post(changelist, {"action": "drain_chosen", "_selected_action": [node.pk]}, follow=True)
+    assert "2 executions run there and may finish" in asked.content.decode()
+    assert Node.objects.get().held_at is None
+
+    done = root.post(reverse("admin:workers_node_drain"), {"node": [node.pk], "reason": "new disk"}, follow=True)
+    assert "1 node takes nothing more until it is resumed." in done.content.decode()
+    assert (Node.objects.get().held_reason, Node.objects.get().state) == ("new disk", "draining")
+
+    page = root.get(reverse("admin:workers_node_change", args=[node.pk])).content.decode()
+    assert "new disk" in page
+    assert root.get(reverse("admin:workers_node_resume", args=[node.pk])).status_code == 405
+    root.post(reverse("admin:workers_node_resume", args=[node.pk]))
+    assert Node.objects.get().held_at is None
+
+
+def test_nobody_drains_a_node_who_may_not_operate_everywhere(login: Callable[[User], Client]) -> None:
+    node = Node.objects.create(name="db3", incarnation=1)
+    make_namespace("other")
+    client = login(make_user(default=Role.ADMINISTRATOR))
+
+    page = client.get(reverse("admin:workers_node_change", args=[node.pk])).content.decode()
+    refused = client.post(reverse("admin:workers_node_drain"), {"node": [node.pk]})
+
+    assert "Drain" not in page
+    assert refused.status_code == 403
+    assert Node.objects.get().held_at is None

@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,16 +15,19 @@ from typing import Any
 import psycopg
 from django.core.management.base import BaseCommand, CommandError
 
+from scheduling.conf import conf
 from scheduling.db import own_connection
 from scheduling.exceptions import NotMigrated
+from scheduling.runtime.watchdog import Watchdog
 from scheduling.schema import require_migrations
 from workers import __version__
-from workers.engine.nodes import Registration, holder_of, register
+from workers.engine.nodes import Held, Registration, holder_of, register
 from workers.exceptions import NodeNameTaken
 from workers.functions import autodiscover
 from workers.handlers.base import Handler
 from workers.handlers.registry import load_handlers
 from workers.handlers.streams import install_stream_router
+from workers.runtime.drain_limit import EXIT_UNFINISHED
 from workers.runtime.worker import Worker
 
 
@@ -76,15 +80,19 @@ class Command(BaseCommand):
         handlers = _chosen(options["handlers"])
         autodiscover()
         install_stream_router()
-        self._stopped = False
+        self._stopped, left_behind = False, 0
         while not self._stopped:
             registration = self._register_when_possible(handlers, options)
+            if registration is None:
+                break
+            watchdog = Watchdog(seconds=conf().WATCHDOG_SECONDS, who="worker")
             worker = Worker(
                 registration=registration,
                 queues=options["queues"],
                 handlers=handlers,
                 concurrency=options["concurrency"],
                 report=self._say,
+                watchdog=watchdog,
             )
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_, worker=worker: self._stop(worker))
@@ -92,22 +100,37 @@ class Command(BaseCommand):
                 f"{registration.name} started, {options['concurrency']} slots, "
                 f"queues {', '.join(options['queues'])}, handlers {', '.join(sorted(handlers))}"
             )
+            if registration.held is not None:
+                self._say(_on_hold(registration.name, registration.held))
+            watchdog.start()
             worker.run()
+            watchdog.stop()
+            # Also when it was drained in the database.
+            self._stopped = self._stopped or worker.stopping
+            left_behind = worker.left_behind if worker.stopping else 0
         self._say("stopped")
+        if left_behind:
+            sys.exit(EXIT_UNFINISHED)
 
     def _stop(self, worker: Worker) -> None:
         self._stopped = True
         worker.stop()
 
-    def _register_when_possible(self, handlers: Mapping[str, Handler[Any]], options: Mapping[str, Any]) -> Registration:
+    def _register_when_possible(
+        self, handlers: Mapping[str, Handler[Any]], options: Mapping[str, Any]
+    ) -> Registration | None:
+        """Register as soon as the database lets us; None when a signal came first."""
         pause = 0.5
-        while True:
+        while not self._stopped:
             try:
                 return self._register(handlers, options)
             except psycopg.OperationalError as error:
                 self._say(f"the database is not to be had, trying again: {str(error).strip().splitlines()[0]}")
-                time.sleep(pause)
+                until = time.monotonic() + pause
+                while not self._stopped and time.monotonic() < until:
+                    time.sleep(0.1)
                 pause = min(pause * 2, 10.0)
+        return None
 
     def _register(self, handlers: Mapping[str, Handler[Any]], options: Mapping[str, Any]) -> Registration:
         host = socket.gethostname()
@@ -137,6 +160,15 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(f"worker: {line}")
         self.stdout.flush()
+
+
+def _on_hold(name: str, held: Held) -> str:
+    """Return the line of a worker that may not claim."""
+    why = f" ({held.reason})" if held.reason else ""
+    return (
+        f"{name} is held since {held.since:%Y-%m-%d %H:%M:%S} UTC by {held.by}{why} and claims nothing; "
+        f"`manage.py drain {name} --resume` lets it go on"
+    )
 
 
 def _chosen(wanted: list[str] | None) -> dict[str, Handler[Any]]:
