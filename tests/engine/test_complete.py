@@ -7,6 +7,7 @@ import pytest
 
 from scheduling.db import Connection, own_connection
 from scheduling.engine.cancel import cancel
+from scheduling.engine.promote import promote
 from scheduling.models import QueueEntry, TaskInstance
 from tests.engine.work import claimed_by, one_claim, ready, report_of
 from tests.factories import make_registration
@@ -123,3 +124,24 @@ def test_a_result_that_the_database_refuses_writes_nothing_of_its_batch(conn: Co
     with pytest.raises(psycopg.Error):
         complete(conn, [report_of(good), report_of(bad, result='"\\u0000"')])
     assert QueueEntry.objects.filter(state=1).count() == 2
+
+
+def test_an_attempt_that_asks_for_later_without_being_counted_uses_up_none_of_its_attempts(conn: Connection) -> None:
+    claimed = one_claim(conn, max_attempts=1)
+    node = make_registration(conn)
+    for times in (1, 2, 3):
+        later = report_of(claimed, ExecutionState.FAILED, reason="try_later", retry_seconds=0.0, counted=False)
+        assert complete(conn, [later]).accepted == {claimed.lease_id: "retry"}
+        promote(conn)
+        (claimed,) = claimed_by(conn, node)
+        assert (claimed.attempt, claimed.postponed, claimed.attempts_of_its_own) == (times + 1, times, 1)
+    failure = report_of(claimed, ExecutionState.FAILED, retry_seconds=0.0)
+    assert complete(conn, [failure]).accepted == {claimed.lease_id: "failed"}
+    assert check(conn) == []
+
+
+def test_asking_for_later_loses_to_a_cancel_request(conn: Connection) -> None:
+    claimed = one_claim(conn, max_attempts=1)
+    cancel(conn, [claimed.instance_id], message="Stop.")
+    later = report_of(claimed, ExecutionState.FAILED, retry_seconds=0.0, counted=False)
+    assert complete(conn, [later]).accepted == {claimed.lease_id: "cancelled"}

@@ -24,13 +24,20 @@ class Claimed:
     task_id: int
     task_version: int
     handler: str
-    #: Counted from 1, losses included.
+    #: Counted from 1, losses and postponed ones included; `attempts_of_its_own` leaves them out.
     attempt: int
     losses: int
+    #: How many attempts asked to be tried later.
+    postponed: int
     max_attempts: int
     timeout_seconds: int | None
     own_params: bool
     sort_key: datetime
+
+    @property
+    def attempts_of_its_own(self) -> int:
+        """The attempts that count against `max_attempts`, this one included."""
+        return self.attempt - self.losses - self.postponed
 
 
 def claim(

@@ -27,6 +27,8 @@ class Report:
     result: str | None = None
     #: Ask for another attempt after so many seconds; None asks for none. The attempts left decide.
     retry_seconds: float | None = None
+    #: False: this attempt asked to be tried later, and is none of the task's own; the attempts left do not matter.
+    counted: bool = True
 
 
 @dataclass(kw_only=True, slots=True)
@@ -63,6 +65,7 @@ def complete(conn: Connection, reports: Sequence[Report]) -> Completed:
             "messages": [report.message for report in reports],
             "results": [report.result for report in reports],
             "retry_seconds": [report.retry_seconds for report in reports],
+            "counted": [report.counted for report in reports],
             "lo": min(moments),
             "hi": max(moments),
         },

@@ -102,9 +102,8 @@ def make_context(
 
 
 def _retry(claimed: Claimed, definition: Definition) -> float | None:
-    attempts_of_its_own = claimed.attempt - claimed.losses
     # Jitter spreads load; nobody gains by guessing it.
-    return definition.retry.delay_after(attempts_of_its_own, chance=random.random())  # noqa: S311 - see above
+    return definition.retry.delay_after(claimed.attempts_of_its_own, chance=random.random())  # noqa: S311 - see above
 
 
 def _result_or_none(value: Any) -> str | None:

@@ -16,7 +16,7 @@ from workers.runtime.log_buffer import NOTE, Chunk, LogBuffer
 pytestmark = pytest.mark.unit
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-CLAIMED = Claimed(1, 2, MOMENT, 3, 4, 1, "shell", 1, 0, 1, None, False, MOMENT)
+CLAIMED = Claimed(1, 2, MOMENT, 3, 4, 1, "shell", 1, 0, 0, 1, None, False, MOMENT)
 CONF = WorkersConf(
     heartbeat_seconds=5,
     lease_seconds=20,

@@ -33,6 +33,6 @@ execution AS (
     SELECT lease_id, scheduled_for, namespace_id, instance_id, task_id, attempt, %(node_id)s, claimed_at
     FROM claimed
 )
-SELECT instance_id, lease_id, scheduled_for, namespace_id, task_id, task_version, handler, attempt, losses,
+SELECT instance_id, lease_id, scheduled_for, namespace_id, task_id, task_version, handler, attempt, losses, postponed,
     max_attempts, timeout_seconds, own_params, sort_key
 FROM claimed ORDER BY sort_key, instance_id

@@ -7,12 +7,12 @@
 WITH report AS MATERIALIZED (
     SELECT * FROM unnest(
         %(instance_ids)s::bigint[], %(lease_ids)s::bigint[], %(states)s::text[], %(reasons)s::text[],
-        %(messages)s::text[], %(results)s::text[], %(retry_seconds)s::float8[]
-    ) AS r (instance_id, lease_id, state, reason, message, result, retry_seconds)
+        %(messages)s::text[], %(results)s::text[], %(retry_seconds)s::float8[], %(counted)s::bool[]
+    ) AS r (instance_id, lease_id, state, reason, message, result, retry_seconds, counted)
 ),
 mine AS MATERIALIZED (
     SELECT e.instance_id, e.scheduled_for, e.task_id, e.limited, e.attempt, e.queue, e.claimed_at,
-        r.lease_id, r.state, r.reason, r.message, r.result::jsonb AS result, r.retry_seconds,
+        r.lease_id, r.state, r.reason, r.message, r.result::jsonb AS result, r.retry_seconds, r.counted,
         e.cancel_message,
         CASE
             WHEN r.state = 'succeeded' THEN 'succeeded'
@@ -20,7 +20,9 @@ mine AS MATERIALIZED (
             -- The worker stopped before the work ended; that is no attempt of the task's own.
             WHEN r.state = 'lost' AND r.retry_seconds IS NOT NULL AND e.cancel_requested_at IS NULL THEN 'retry'
             WHEN r.retry_seconds IS NOT NULL AND e.cancel_requested_at IS NOT NULL THEN 'cancelled'
-            WHEN r.retry_seconds IS NOT NULL AND e.attempt - e.losses < e.max_attempts THEN 'retry'
+            -- The handler asked to be tried later. There is an end to that too: `attempt` is a smallint.
+            WHEN r.retry_seconds IS NOT NULL AND NOT r.counted AND e.attempt < 30000 THEN 'retry'
+            WHEN r.retry_seconds IS NOT NULL AND e.attempt - e.losses - e.postponed < e.max_attempts THEN 'retry'
             ELSE 'failed'
         END AS decision
     FROM rota_queue_entry e JOIN report r USING (instance_id)
@@ -36,6 +38,7 @@ again AS (
     UPDATE rota_queue_entry e
     SET state = 3, lease_id = NULL, holder = NULL, claimed_at = NULL, deadline_at = NULL,
         losses = e.losses + (m.state = 'lost')::int,
+        postponed = e.postponed + (m.state <> 'lost' AND NOT m.counted)::int,
         run_at = clock_timestamp() + make_interval(secs => m.retry_seconds),
         sort_key = clock_timestamp() + make_interval(secs => m.retry_seconds) + (e.sort_key - e.run_at)
     FROM mine m WHERE e.instance_id = m.instance_id AND m.decision = 'retry'
