@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -24,6 +25,7 @@ from workers.functions import autodiscover
 from workers.handlers.base import Handler
 from workers.handlers.registry import load_handlers
 from workers.handlers.streams import install_stream_router
+from workers.runtime.replacement import start_anew
 from workers.runtime.worker import Worker
 
 
@@ -77,6 +79,7 @@ class Command(BaseCommand):
         autodiscover()
         install_stream_router()
         self._stopped = False
+        started_in = Path.cwd()
         while not self._stopped:
             registration = self._register_when_possible(handlers, options)
             worker = Worker(
@@ -93,6 +96,9 @@ class Command(BaseCommand):
                 f"queues {', '.join(options['queues'])}, handlers {', '.join(sorted(handlers))}"
             )
             worker.run()
+            if worker.must_be_replaced and not self._stopped:
+                self._say("replacing this process, because one of its threads could not be stopped")
+                start_anew(started_in)
         self._say("stopped")
 
     def _stop(self, worker: Worker) -> None:
