@@ -10,9 +10,20 @@ from pydantic_core import ErrorDetails
 
 from scheduling.domain.handlers import ParamError
 from workers.handlers.context import HandlerContext, LogSink, Progress
-from workers.handlers.errors import HandlerCancelled, HandlerError, HandlerTimedOut
+from workers.handlers.errors import (
+    CancelMe,
+    GiveUp,
+    HandlerCancelled,
+    HandlerError,
+    HandlerTimedOut,
+    RetryIn,
+    TryLater,
+    WorkStopped,
+)
 
 __all__ = [
+    "CancelMe",
+    "GiveUp",
     "Handler",
     "HandlerCancelled",
     "HandlerContext",
@@ -21,6 +32,9 @@ __all__ = [
     "HandlerTimedOut",
     "LogSink",
     "Progress",
+    "RetryIn",
+    "TryLater",
+    "WorkStopped",
     "exception_message",
     "invalid_params",
 ]
@@ -58,8 +72,8 @@ class Handler(ABC, Generic[P]):
     def run(self, context: HandlerContext, params: P) -> Any:
         """Do the work and return its result, which JSON can express in at most 1 MiB.
 
-        Raises HandlerError, HandlerTimedOut or HandlerCancelled; any other error is a failure too, with its
-        traceback in the log.
+        Raises HandlerError (RetryIn, TryLater and GiveUp among them), HandlerTimedOut, HandlerCancelled or CancelMe;
+        any other error is a failure too, with its traceback in the log.
         """
 
     def parse(self, params: Mapping[str, Any]) -> P:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, BinaryIO
 
+from scheduling.domain.retry import exception_kinds
 from workers.domain.outcome import UnstorableResult, checked_result
 from workers.functions import RegisteredFunction
 from workers.handlers.context import LOG, STDERR, STDOUT, HandlerContext
@@ -43,6 +44,7 @@ class ParentSide:
                 "module": function.function.__module__,
                 "kwargs": dict(kwargs),
                 "remaining": context.remaining(),
+                "soft_remaining": _seconds_until(context.soft_deadline),
                 "scheduled_for": context.scheduled_for.isoformat(),
                 "identity": {name: getattr(context, name) for name in _IDENTITY},
             }
@@ -80,7 +82,7 @@ class ParentSide:
             case "cancelled":
                 raise HandlerCancelled(said["message"])
             case _:
-                raise HandlerError(said["reason"], said["message"], said["result"], said["retryable"])
+                raise _failure(said)
 
 
 class ChildSide:
@@ -98,11 +100,12 @@ class ChildSide:
     def context(self) -> HandlerContext:
         """Return the execution as the function shall see it."""
         said = self.assignment
-        remaining = said["remaining"]
+        remaining, soft = said["remaining"], said["soft_remaining"]
         return _ChildContext(
             **said["identity"],
             scheduled_for=datetime.fromisoformat(said["scheduled_for"]),
             deadline=None if remaining is None else time.monotonic() + remaining,
+            soft_deadline=None if soft is None else time.monotonic() + soft,
             sink=self._sink,
             connection_urls=self._ask,
             send=self._send,
@@ -114,23 +117,28 @@ class ChildSide:
             # Checked here because what JSON cannot express cannot be sent.
             self._send({"kind": "end", "outcome": "succeeded", "result": json.loads(checked_result(work()))})
         except UnstorableResult as error:
-            self._failed(error.reason, str(error))
+            self._failed(HandlerError(error.reason, str(error), retryable=False))
         except HandlerError as error:
-            self._failed(error.reason, error.message, error.result, error.retryable)
+            self._failed(error)
         except HandlerTimedOut as error:
             self._send({"kind": "end", "outcome": "timed_out", "message": error.message})
         except HandlerCancelled as error:
             self._send({"kind": "end", "outcome": "cancelled", "message": error.message})
 
-    def _failed(self, reason: str, message: str, result: Any = None, retryable: bool = True) -> None:
+    def _failed(self, error: HandlerError) -> None:
         self._send(
             {
                 "kind": "end",
                 "outcome": "failed",
-                "reason": reason,
-                "message": message,
-                "result": result,
-                "retryable": retryable,
+                "reason": error.reason,
+                "message": error.message,
+                "result": _sendable(error.result),
+                "retryable": error.retryable,
+                # The names of the error's classes too: the worker knows only those that it has itself.
+                "kinds": sorted(error.kinds | exception_kinds(error)),
+                "retry_in": error.retry_in,
+                "retry_after": error.retry_after,
+                "counted": error.counted,
             }
         )
 
@@ -163,6 +171,32 @@ class _ChildContext(HandlerContext):
 
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
         self._send({"kind": "progress", "done": done, "total": total, "note": note})
+
+
+def _failure(said: Mapping[str, Any]) -> HandlerError:
+    """Return the error that the child described, as good as the one that was raised there."""
+    error = HandlerError(
+        said["reason"],
+        said["message"],
+        said["result"],
+        said["retryable"],
+        kinds=said["kinds"],
+        retry_after=said["retry_after"],
+    )
+    error.retry_in, error.counted = said["retry_in"], said["counted"]
+    return error
+
+
+def _sendable(result: Any) -> Any:
+    """Return the result of a failure, or nothing when JSON has no form for it: the failure counts for more."""
+    try:
+        return json.loads(checked_result(result))
+    except UnstorableResult:
+        return None
+
+
+def _seconds_until(moment: float | None) -> float | None:
+    return None if moment is None else max(0.0, moment - time.monotonic())
 
 
 def _line(message: dict[str, Any]) -> bytes:

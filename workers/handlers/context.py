@@ -26,6 +26,10 @@ def _discard(stream: str, text: str) -> None:
     """Take output that nobody reads."""
 
 
+def _nobody_cares() -> None:
+    """Run where nobody replaces a thread that cannot be stopped."""
+
+
 def _no_connections(name: str) -> str:
     raise LookupError(name)
 
@@ -66,11 +70,15 @@ class HandlerContext:
     idempotency_key: str
     #: A ``time.monotonic()`` value, or None when the work may take as long as it likes.
     deadline: float | None = None
-    #: How long a process may take to end after it was asked to, before it is killed.
+    #: Work that takes longer is marked, and goes on; a ``time.monotonic()`` value, or None.
+    soft_deadline: float | None = None
+    #: How long work may take to end after it was asked to, before it is killed.
     kill_grace_seconds: float = 10.0
     sink: LogSink = _discard
     #: Gives the URL of a named connection of this namespace, or raises LookupError.
     connection_urls: Callable[[str], str] = _no_connections
+    #: To be called when the work's thread cannot be stopped; whoever runs it then goes on without it.
+    on_stuck: Callable[[], None] = _nobody_cares
     last_progress: Progress | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -79,6 +87,7 @@ class HandlerContext:
         self._lock = threading.RLock()
         self._cancelled = threading.Event()
         self._killed = False
+        self._timed_out = False
         self._on_cancel: dict[int, Callable[[], None]] = {}
         self._on_kill: dict[int, Callable[[], None]] = {}
         self._next_token = 0
@@ -95,11 +104,16 @@ class HandlerContext:
         """Whether the deadline has passed."""
         return self.remaining() == 0.0
 
-    # Being cancelled
+    @property
+    def soft_expired(self) -> bool:
+        """Whether the work takes longer than it should; it goes on all the same."""
+        return self.soft_deadline is not None and time.monotonic() >= self.soft_deadline
+
+    # Being asked to end
 
     @property
     def cancelled(self) -> bool:
-        """Whether somebody asked for this work to end."""
+        """Whether this work shall end: somebody asked for it, or, for a function in a thread, its time is up."""
         return self._cancelled.is_set()
 
     @property
@@ -107,11 +121,23 @@ class HandlerContext:
         """Whether this work gets no grace: `kill_grace_seconds` is 0 then."""
         return self._killed
 
+    @property
+    def timed_out(self) -> bool:
+        """Whether it was the time limit that asked this work to end."""
+        return self._timed_out
+
     def cancel(self, kill: bool = False) -> None:
         """Ask the handler to end its work, now; with ``kill``, without a grace.
 
         Asking twice changes nothing, except that a kill may follow an ordinary request.
         """
+        self._ask_to_end(timed_out=False, kill=kill)
+
+    def expire(self) -> None:
+        """Ask the handler to end its work because its time is up. What asked first counts."""
+        self._ask_to_end(timed_out=True)
+
+    def _ask_to_end(self, *, timed_out: bool, kill: bool = False) -> None:
         with self._lock:
             callbacks: list[Callable[[], None]] = []
             if kill and not self._killed:
@@ -120,14 +146,19 @@ class HandlerContext:
                 callbacks += self._on_kill.values()
                 self._on_kill.clear()
             if not self._cancelled.is_set():
+                self._timed_out = timed_out
                 self._cancelled.set()
                 callbacks += self._on_cancel.values()
                 self._on_cancel.clear()
         for callback in callbacks:
             _call(callback)
 
+    def abandon(self) -> None:
+        """Throw away whatever is written from now on: the execution has ended without its thread."""
+        self.sink = _discard
+
     def on_cancel(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have ``callback`` called in the cancelling thread when the work is cancelled; at once if it is.
+        """Have ``callback`` called in the cancelling thread when the work shall end; at once if it already shall.
 
         Returns a function that takes the callback back.
         """
@@ -154,7 +185,7 @@ class HandlerContext:
             callbacks.pop(token, None)
 
     def wait_cancelled(self, timeout: float | None = None) -> bool:
-        """Wait until the work is cancelled, at most ``timeout`` seconds; return whether it is."""
+        """Wait until the work shall end, at most ``timeout`` seconds; return whether it shall. Better than sleeping."""
         return self._cancelled.wait(timeout)
 
     # Talking

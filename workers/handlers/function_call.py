@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext
 
 from scheduling.domain.handlers import ParamError
+from scheduling.domain.retry import exception_kinds
 from workers.functions import RegisteredFunction
 from workers.handlers.base import (
     HandlerCancelled,
@@ -35,12 +36,14 @@ def call(context: HandlerContext, function: RegisteredFunction, values: Mapping[
     """Call a function with checked arguments and return what it returns.
 
     Raises HandlerError("exception") for whatever it raises, with the traceback in the log. What it raises as
-    HandlerError, HandlerTimedOut or HandlerCancelled passes.
+    HandlerError, HandlerTimedOut or HandlerCancelled passes; the traceback of its cause goes to the log.
     """
     given = {"context": context} if function.takes_context else {}
     try:
         return function.function(**values, **given)
-    except (HandlerError, HandlerTimedOut, HandlerCancelled):
+    except (HandlerError, HandlerTimedOut, HandlerCancelled) as error:
+        if error.__cause__ is not None:
+            context.log_exception(error.__cause__)
         raise
     except (Exception, SystemExit) as error:
         trace = error.__traceback__
@@ -48,4 +51,6 @@ def call(context: HandlerContext, function: RegisteredFunction, values: Mapping[
         context.log_exception(error.with_traceback(trace.tb_next if trace is not None else None))
         kind = type(error)
         name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-        raise HandlerError("exception", exception_message(error), {"exception": name}) from error
+        raise HandlerError(
+            "exception", exception_message(error), {"exception": name}, kinds=exception_kinds(error)
+        ) from error

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from workers.handlers.alarm import Alarm, alarms
 from workers.handlers.context import HandlerContext
 from workers.handlers.errors import HandlerCancelled, HandlerTimedOut
 
@@ -27,7 +28,7 @@ class Interruptible:
         self._lock = threading.Lock()
         self._ended = False
         self._reason: type[HandlerCancelled | HandlerTimedOut] | None = None
-        self._timer: threading.Timer | None = None
+        self._alarm: Alarm | None = None
         self._forget: Callable[[], None] | None = None
 
     def __enter__(self) -> Self:
@@ -38,13 +39,10 @@ class Interruptible:
         if self._context.cancelled:
             raise HandlerCancelled
         if self._deadline is not None:
-            seconds = self._deadline - time.monotonic()
-            if seconds <= 0:
+            if self._deadline <= time.monotonic():
                 raise HandlerTimedOut
-            self._timer = threading.Timer(seconds, self._interrupt, [HandlerTimedOut])
-            self._timer.daemon = True
-            self._timer.start()
-        self._forget = self._context.on_cancel(self._cancel)
+            self._alarm = alarms.call_at(self._deadline, lambda: self._begin(HandlerTimedOut))
+        self._forget = self._context.on_cancel(lambda: self._begin(HandlerCancelled))
         return self
 
     def __exit__(
@@ -53,8 +51,8 @@ class Interruptible:
         """Stop watching; after this the callback is not called any more."""
         with self._lock:
             self._ended = True
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._forget is not None:
             self._forget()
 
@@ -65,10 +63,9 @@ class Interruptible:
         if self._deadline is not None and time.monotonic() >= self._deadline:
             raise HandlerTimedOut
 
-    def _cancel(self) -> None:
-        # Whoever cancels has other work waiting for it (its heartbeat, for one), and stopping may need the
-        # network.
-        threading.Thread(target=self._interrupt, args=[HandlerCancelled], daemon=True).start()
+    def _begin(self, reason: type[HandlerCancelled | HandlerTimedOut]) -> None:
+        # Whoever calls has others waiting (a heartbeat, other alarms), and stopping may need the network.
+        threading.Thread(target=self._interrupt, args=[reason], daemon=True).start()
 
     def _interrupt(self, reason: type[HandlerCancelled | HandlerTimedOut]) -> None:
         # The callback runs under the lock, so that leaving the block waits for it: it must never hit what

@@ -40,6 +40,11 @@ class ProcessEnd:
     #: The last TAIL_BYTES of both streams in the order they were read.
     output_tail: str
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The words by which a rule about retries may know this end: the exit code, and the signal's name."""
+        return (str(self.exit_code), self.signal) if self.signal else (str(self.exit_code),)
+
 
 class ProcessRun:
     """One process with its pipes, watched by the thread that calls ``wait``."""

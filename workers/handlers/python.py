@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _n
 from pydantic import Field, JsonValue
@@ -27,12 +27,14 @@ from workers.handlers.base import (
     HandlerError,
     HandlerParams,
     HandlerTimedOut,
+    WorkStopped,
     invalid_params,
 )
 from workers.handlers.child_protocol import ParentSide
 from workers.handlers.function_call import call, checked_arguments
 from workers.handlers.process_run import ProcessRun
 from workers.handlers.streams import routed_to
+from workers.handlers.thread_guard import run_guarded
 
 
 class PythonParams(HandlerParams):
@@ -95,23 +97,29 @@ class PythonHandler(Handler[PythonParams]):
         close_old_connections()
         try:
             with routed_to(context):
-                result = call(context, function, values)
+                result = run_guarded(context, lambda: call(context, function, values))
+        except WorkStopped as error:
+            context.log_exception(error)
+            # What was interrupted may have been in the middle of a conversation with the database.
+            connections.close_all()
+            _raise_when_stopped(context)
+            raise
         except HandlerError:
             # What a function raises because it was asked to end is not a failure.
             _raise_when_stopped(context)
             raise
         finally:
             close_old_connections()
-        # A thread cannot be stopped. A function that returns after it was asked to end has either noticed or
-        # come too late, and in both cases "succeeded" would be wrong.
+        # A function that returns after it was asked to end has either noticed or come too late, and in both cases
+        # "succeeded" would be wrong.
         _raise_when_stopped(context)
         return result
 
 
 def _raise_when_stopped(context: HandlerContext) -> None:
-    if context.cancelled:
+    if context.cancelled and not context.timed_out:
         raise HandlerCancelled
-    if context.expired:
+    if context.timed_out or context.expired:
         raise HandlerTimedOut
 
 
@@ -147,6 +155,7 @@ def _run_in_process(context: HandlerContext, function: RegisteredFunction, kwarg
         "process_ended",
         gettext("The process of %(function)s ended %(how)s.") % {"function": function.name, "how": how},
         {"exit_code": end.exit_code, "signal": end.signal, "output_tail": end.output_tail},
+        kinds=end.kinds,
     )
 
 

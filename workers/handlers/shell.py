@@ -100,10 +100,10 @@ class ShellHandler(Handler[ShellParams]):
         result = {"exit_code": end.exit_code, "signal": end.signal, "output_tail": end.output_tail}
         if end.signal is not None:
             message = gettext("The command was ended by the signal %(signal)s.") % {"signal": end.signal}
-            raise HandlerError("signal", message, result)
+            raise HandlerError("signal", message, result, kinds=end.kinds)
         if end.exit_code != 0:
             message = gettext("The command ended with exit code %(code)d.") % {"code": end.exit_code}
-            raise HandlerError("exit_code", message, result)
+            raise HandlerError("exit_code", message, result, kinds=end.kinds)
         return result
 
 

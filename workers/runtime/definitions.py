@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scheduling.db import Connection
-from scheduling.domain.policies import Backoff, OnWorkerLost
+from scheduling.domain.policies import OnWorkerLost
 from scheduling.domain.retry import RetryPolicy
 
 _READ = """
@@ -31,6 +31,8 @@ class Definition:
     params: Mapping[str, Any]
     retry: RetryPolicy
     kill_grace_seconds: float
+    #: Work that takes longer is marked and goes on.
+    soft_timeout_seconds: float | None
     on_worker_lost: OnWorkerLost
 
 
@@ -63,12 +65,8 @@ def _definition(said: Mapping[str, Any], namespace: str) -> Definition:
         name=said["name"],
         namespace=namespace,
         params=said["params"],
-        retry=RetryPolicy(
-            max_attempts=said["max_attempts"],
-            backoff=Backoff(said["retry_backoff"]),
-            delay_seconds=said["retry_delay_seconds"],
-            max_delay_seconds=said["retry_max_delay_seconds"],
-        ),
+        retry=RetryPolicy.of(said),
         kill_grace_seconds=said["kill_grace_seconds"],
+        soft_timeout_seconds=said.get("soft_timeout_seconds"),
         on_worker_lost=OnWorkerLost(said["on_worker_lost"]),
     )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from scheduling.db import Connection
-from scheduling.domain.policies import Backoff
 from scheduling.domain.retry import RetryPolicy
 from scheduling.domain.states import Reason
 from scheduling.engine.admit import admit
@@ -19,11 +18,7 @@ from workers.engine.nodes import Registration, register
 
 _LANES = "SELECT array_agg(DISTINCT queue), array_agg(DISTINCT handler), count(*) FROM rota_queue_entry WHERE state = 0"
 
-_READ = """
-SELECT definition ->> 'name', (definition ->> 'max_attempts')::int, definition ->> 'retry_backoff',
-    (definition ->> 'retry_delay_seconds')::int, (definition ->> 'retry_max_delay_seconds')::int
-FROM rota_task_revision WHERE task_id = %s AND version = %s
-"""
+_READ = "SELECT definition FROM rota_task_revision WHERE task_id = %s AND version = %s"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,14 +86,8 @@ class ModelWorker:
     def _foresee(self, conn: Connection, attempt: Claimed, now: datetime) -> tuple[datetime, Report]:
         row = conn.execute(_READ, [attempt.task_id, attempt.task_version]).fetchone()
         assert row is not None  # noqa: S101 - a trigger writes the revision together with the task
-        name, max_attempts, backoff, delay, max_delay = row
-        retry = RetryPolicy(
-            max_attempts=max_attempts,
-            backoff=Backoff(backoff),
-            delay_seconds=delay,
-            max_delay_seconds=max_delay,
-        )
-        work = self._model(name)
+        retry = RetryPolicy.of(row[0])
+        work = self._model(row[0]["name"])
         lasts, state = work.lasts, ExecutionState.SUCCEEDED if work.succeeds else ExecutionState.FAILED
         reason = Reason.COMPLETED if work.succeeds else Reason.EXCEPTION
         limit = None if attempt.timeout_seconds is None else timedelta(seconds=attempt.timeout_seconds)

@@ -13,9 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import psycopg
+from django.utils.translation import gettext
 
 from scheduling.domain.clock import DatabaseClock
 from scheduling.domain.policies import OnWorkerLost
@@ -33,10 +35,11 @@ from workers.runtime.claimer import Claimer, Job
 from workers.runtime.connection_urls import connection_urls
 from workers.runtime.definitions import Definition
 from workers.runtime.drain_limit import DrainLimit
-from workers.runtime.log_buffer import LogBuffer
+from workers.runtime.log_buffer import NOTE, LogBuffer
 from workers.runtime.prefetch import Prefetch
 from workers.runtime.pulse import Pulse, PulseCalls
-from workers.runtime.runner import make_context, run_attempt
+from workers.runtime.runner import make_context, run_attempt, stuck_report
+from workers.runtime.time_limits import give_up_later, watch_limits, where_it_is
 from workers.runtime.writer import BACK_PRESSURE, Ended, Writer
 
 logger = logging.getLogger(__name__)
@@ -116,6 +119,8 @@ class Worker:
         self._stops = 0
         self._fenced = ""
         self._giving_up = False
+        #: Leases whose threads could not be stopped; they end with this process.
+        self._given_up: set[int] = set()
         self._ended: dict[str, int] = {}
         #: What was done since the start.
         self._totals: Counter[str] = Counter()
@@ -143,8 +148,13 @@ class Worker:
         """Why the worker gave up its leases; empty while it has not."""
         return self._fenced
 
+    @property
+    def must_be_replaced(self) -> bool:
+        """Whether a thread could not be stopped, so that only the end of this process ends it."""
+        return bool(self._given_up)
+
     def run(self) -> None:
-        """Claim and run until `stop`, then drain."""
+        """Claim and run until `stop`, or until a thread cannot be stopped; then drain."""
         threads = [
             threading.Thread(target=self._serve, name=f"rota-slot-{number}", daemon=True)
             for number in range(self._slots)
@@ -180,7 +190,7 @@ class Worker:
     def _claim_until_stopped(self) -> None:
         pause, next_line = 0.2, time.monotonic() + 60
         reconcile_at = time.monotonic() + RECONCILE_SECONDS
-        while not self._stops and not self._fenced:
+        while not self._stops and not self._fenced and not self._given_up:
             self._watch.turned(rest=self._conf.poll_seconds)
             if not (self._writer.alive and self._pulse.alive):
                 raise WorkerBroken("A thread of this worker ended unexpectedly; its traceback is above.")
@@ -219,7 +229,9 @@ class Worker:
 
     def _sleep(self, seconds: float) -> None:
         with self._changed:
-            woken = self._changed.wait_for(lambda: self._stops or self._fenced or self._wants_more(), seconds)
+            woken = self._changed.wait_for(
+                lambda: self._stops or self._fenced or self._given_up or self._wants_more(), seconds
+            )
             if not woken:
                 # The poll: a wake-up may have been lost.
                 self._more = True
@@ -247,12 +259,14 @@ class Worker:
             try:
                 self._run_job(job)
             finally:
-                self._prefetch.observe(time.monotonic() - started)
-                with self._changed:
-                    self._held -= 1
-                    # Waking the claiming thread costs more than a short job; it is woken when a claim is worth it.
-                    if not self._held or self._wants_more():
-                        self._changed.notify_all()
+                # The slot of what was given up was counted as free then.
+                if job.claimed.lease_id not in self._given_up:
+                    self._prefetch.observe(time.monotonic() - started)
+                    with self._changed:
+                        self._held -= 1
+                        # Waking the claiming thread costs more than a short job; it is woken when a claim is worth it.
+                        if not self._held or self._wants_more():
+                            self._changed.notify_all()
 
     def _run_job(self, job: Job) -> None:
         claimed, definition = job.claimed, job.definition
@@ -268,18 +282,51 @@ class Worker:
             definition,
             sink=log.write,
             connection_urls=connection_urls(claimed.namespace_id),
+            on_stuck=partial(self._give_up, claimed, definition, log, threading.get_ident()),
         )
         with self._changed:
             self._running[claimed.lease_id] = context
         self._writer.follow(claimed.lease_id, log)
+        watching = watch_limits(context, definition, log.write)
         report = run_attempt(claimed, definition, self._handlers.get(claimed.handler), context, job.params)
+        for alarm in watching:
+            alarm.cancel()
         with self._changed:
-            self._running.pop(claimed.lease_id, None)
+            given_up = self._running.pop(claimed.lease_id, None) is None
+        if not given_up:
+            self._hand_over(report, claimed, definition, log)
+
+    def _hand_over(self, report: Report, claimed: Claimed, definition: Definition, log: LogBuffer) -> None:
         if self.fenced:
             return
         if self._giving_up and report.state is ExecutionState.CANCELLED:
             report = _interrupted(claimed, definition, self._conf)
         self._writer.ended(Ended(report, log))
+
+    def _give_up(self, claimed: Claimed, definition: Definition, log: LogBuffer, thread: int) -> None:
+        """Go on without an attempt whose thread does not stop: report it, take nothing new, and be replaced."""
+        with self._changed:
+            context = self._running.pop(claimed.lease_id, None)
+            if context is None:
+                return  # it has just ended after all
+            context.abandon()
+            self._given_up.add(claimed.lease_id)
+        log.write(NOTE, gettext("Its thread could not be stopped. It is here:") + "\n" + where_it_is(thread))
+        self._hand_over(stuck_report(claimed, definition, context), claimed, definition, log)
+        logger.error(
+            "the thread of execution %d of %s could not be stopped",
+            claimed.lease_id,
+            definition.name,
+            extra={"action": "thread_stuck", "execution_id": claimed.lease_id, "instance_id": claimed.instance_id},
+        )
+        self._tell(
+            f"execution {claimed.lease_id} of {definition.name} could not be stopped; taking nothing new, "
+            "this process is replaced when the rest has ended"
+        )
+        with self._changed:
+            # Only now, so that the drain waits for the report.
+            self._held -= 1
+            self._changed.notify_all()
 
     def _return_stale(self) -> None:
         """Give back what was claimed ahead and has waited too long: the slots are busy with something longer."""
@@ -330,6 +377,7 @@ class Worker:
         for context in contexts:
             # Ending the work may take its grace; the pulse must go on beating meanwhile.
             threading.Thread(target=context.cancel, args=[kill], name="rota-cancel", daemon=True).start()
+            give_up_later(context)
 
     def _fence(self, why: str) -> None:
         self._fenced = why

@@ -17,6 +17,7 @@ from workers.handlers.http.failure import failure_of
 from workers.handlers.http.params import BasicAuth, BearerAuth, HttpParams
 from workers.handlers.http.pool import ConnectionCut, current_cut, new_session
 from workers.handlers.http.response import Body, read_body, result_of
+from workers.handlers.http.retry_after import retry_after
 from workers.handlers.interrupt import Interruptible
 
 #: How long a connection may take to be made, and how long everything may take when the task has no time
@@ -77,7 +78,13 @@ class HttpHandler(Handler[HttpParams]):
                 "status": phrase,
                 "expected": ", ".join(map(str, params.expected_statuses)),
             }
-            raise HandlerError("unexpected_status", message, result)
+            raise HandlerError(
+                "unexpected_status",
+                message,
+                result,
+                kinds=(str(response.status_code), f"{response.status_code // 100}xx"),
+                retry_after=retry_after(response),
+            )
         return result
 
 

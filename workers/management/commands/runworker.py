@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -28,6 +29,7 @@ from workers.handlers.base import Handler
 from workers.handlers.registry import load_handlers
 from workers.handlers.streams import install_stream_router
 from workers.runtime.drain_limit import EXIT_UNFINISHED
+from workers.runtime.replacement import start_anew
 from workers.runtime.worker import Worker
 
 
@@ -81,6 +83,7 @@ class Command(BaseCommand):
         autodiscover()
         install_stream_router()
         self._stopped, left_behind = False, 0
+        started_in = Path.cwd()
         while not self._stopped:
             registration = self._register_when_possible(handlers, options)
             if registration is None:
@@ -108,6 +111,9 @@ class Command(BaseCommand):
             # Also when it was drained in the database.
             self._stopped = self._stopped or worker.stopping
             left_behind = worker.left_behind if worker.stopping else 0
+            if worker.must_be_replaced and not self._stopped:
+                self._say("replacing this process, because one of its threads could not be stopped")
+                start_anew(started_in)
         self._say("stopped")
         if left_behind:
             sys.exit(EXIT_UNFINISHED)
