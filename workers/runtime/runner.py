@@ -96,6 +96,7 @@ def make_context(
         idempotency_key=f"rota-{claimed.instance_id}",
         deadline=None if claimed.timeout_seconds is None else time.monotonic() + claimed.timeout_seconds,
         kill_grace_seconds=definition.kill_grace_seconds,
+        limits=definition.limits,
         sink=sink,
         connection_urls=connection_urls,
     )
