@@ -41,6 +41,19 @@ def refuse_unless_measurable(limits: ProcessLimits) -> None:
         )
 
 
+def refuse_limits_without_process(limits: ProcessLimits) -> None:
+    """Raise HandlerError("limits_unsupported") where there are limits, and no process of its own to hold to them."""
+    if limits.any:
+        raise HandlerError(
+            Reason.LIMITS_UNSUPPORTED,
+            gettext(
+                "Limits of processes, memory and CPU time hold for shell commands and for Python functions with "
+                'isolation="process"; this is neither. Take the limits from the task.'
+            ),
+            retryable=False,
+        )
+
+
 def go_first_when_memory_is_out(pid: int) -> None:
     """Let the kernel choose this process, and what it starts, rather than the worker when it must end one."""
     with contextlib.suppress(OSError), open(f"{PROC}/{pid}/oom_score_adj", "w") as file:

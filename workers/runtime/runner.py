@@ -21,6 +21,7 @@ from workers.handlers.base import (
     HandlerTimedOut,
     exception_message,
 )
+from workers.handlers.limit_watch import refuse_limits_without_process
 from workers.runtime.definitions import Definition
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ def run_attempt(
                 f"This worker has no handler called “{claimed.handler}”.",
                 retryable=False,
             )
+        if not handler.limits_processes:
+            refuse_limits_without_process(context.limits)
         value = handler.run(context, handler.parse(params))
         return _report(claimed, ExecutionState.SUCCEEDED, Reason.COMPLETED, "", checked_result(value))
     except UnstorableResult as error:
