@@ -48,7 +48,7 @@ class PythonHandler(Handler[PythonParams]):
 
     name = "python"
     Params = PythonParams
-    limits_processes = True
+    runs_processes = True
 
     @property
     def label(self) -> str:

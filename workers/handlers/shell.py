@@ -66,9 +66,9 @@ class ShellHandler(Handler[ShellParams]):
 
     name = "shell"
     Params = ShellParams
+    runs_processes = True
     #: Whoever may edit tasks may run anything here, so an operator has to ask for it.
     enabled_by_default = False
-    limits_processes = True
 
     @property
     def label(self) -> str:

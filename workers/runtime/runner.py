@@ -45,7 +45,7 @@ def run_attempt(
                 f"This worker has no handler called “{claimed.handler}”.",
                 retryable=False,
             )
-        if not handler.limits_processes:
+        if not handler.runs_processes:
             refuse_limits_without_process(context.limits)
         value = handler.run(context, handler.parse(params))
         return _report(claimed, ExecutionState.SUCCEEDED, Reason.COMPLETED, "", checked_result(value))
