@@ -92,33 +92,35 @@ def disk(conn: Connection) -> Iterator[SmallDisk]:
 
 
 def test_workers_and_schedulers_wait_for_room_and_go_on(conn: Connection, start: Start, disk: SmallDisk) -> None:
-    worker = start("runworker", "--handlers", "shell", "--name", "w")
+    modules = {"ROTA_TASK_MODULES": "tests.processes.functions"}
+    worker = start("runworker", "--handlers", "shell,python", "--name", "w", **modules)
     wait_until(lambda: "started" in worker.said(), what="the worker has started")
-    noisy = make_task(
-        params={
-            "command": "echo ready; while [ ! -e $GO ]; do sleep 0.02; done; head -c 300000 /dev/urandom | base64",
-            "env": {"GO": str(disk.path / "go")},
-        },
+    quiet = make_task(
+        handler="python",
+        params={"function": "tests.give_noise", "kwargs": {"go": str(disk.path / "quiet")}},
         overlap="allow",
     )
-    instances = [run_task_now(noisy) for _ in range(3)]
-    wait_until(lambda: LogChunk.objects.filter(body__contains="ready").count() == 3, what="all three run")
+    loud_command = 'while [ ! -e "$GO" ]; do sleep 0.02; done; head -c 300000 /dev/urandom | base64'
+    loud = make_task(params={"command": loud_command, "env": {"GO": str(disk.path / "loud")}}, overlap="allow")
+    instances = [run_task_now(task) for task in (quiet, quiet, quiet, loud, loud)]
+    wait_until(lambda: QueueEntry.objects.filter(state=1).count() == 5, what="all of them run")
     disk.fill()
-    (disk.path / "go").touch()
-    wait_until(lambda: "No space left on device" in worker.said(), what="the worker has noticed")
-
+    (disk.path / "quiet").touch()
+    # Twice: it does not take the first refusal for the result's own fault.
+    wait_until(lambda: worker.said().count("No space left on device") >= 2, what="the worker waits with the results")
+    (disk.path / "loud").touch()
     for number in range(80):
         make_task(name=f"tick-{number}", trigger="interval", every_seconds=1, catch_up="all", overlap="allow")
     scheduler = start("runscheduler")
     wait_until(lambda: "No space left on device" in scheduler.said(), what="the scheduler has noticed")
     assert TaskInstance.objects.filter(outcome="failed").count() == 0
-    assert QueueEntry.objects.filter(instance_id__in=[each.pk for each in instances]).count() == 3
+    assert QueueEntry.objects.filter(instance_id__in=[each.pk for each in instances]).count() == 5
 
     disk.free()
 
     ended = TaskInstance.objects.filter(pk__in=[each.pk for each in instances], outcome="succeeded")
-    wait_until(lambda: ended.count() == 3, what="the results were kept and are written")
-    for instance in instances:
+    wait_until(lambda: ended.count() == 5, what="the results were kept and are written")
+    for instance in instances[3:]:
         log = "".join(
             LogChunk.objects.filter(execution__instance_id=instance.pk).order_by("seq").values_list("body", flat=True)
         )
