@@ -1,9 +1,11 @@
 """Whatever a command starts, and wherever that goes, is gone before its execution is closed."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -36,6 +38,15 @@ def lives(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_by_a_failing_test(tmp_path: Path) -> Iterator[None]:
+    yield
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cwd() == str(tmp_path):
+                process.kill()
 
 
 def command(directory: Path) -> str:
