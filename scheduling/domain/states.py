@@ -128,3 +128,9 @@ class Reason(StrEnum):
     TASK_DELETED = "task_deleted"
     #: The params no longer fit the handler's schema.
     INVALID_PARAMS = "invalid_params"
+    #: Its processes were more than the task's limit, or took more memory or CPU time.
+    PROCESS_LIMIT = "process_limit"
+    MEMORY_LIMIT = "memory_limit"
+    CPU_LIMIT = "cpu_limit"
+    #: The task has limits that this worker cannot hold it to.
+    LIMITS_UNSUPPORTED = "limits_unsupported"

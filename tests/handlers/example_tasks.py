@@ -126,3 +126,11 @@ def isolated_exit(code: int) -> None:
 @task(isolation="process")
 def isolated_result(kind: str) -> Any:
     return {"nul": "a\x00b", "set": {1}, "big": "x" * 2_000_000}[kind]
+
+
+@task(name="example.eat_memory", isolation="process")
+def eat_memory() -> None:
+    eaten = []
+    while True:
+        eaten.append(bytearray(b"x") * (8 * 1024 * 1024))
+        time.sleep(0.01)

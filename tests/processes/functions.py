@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
+import time
+from pathlib import Path
+
 from workers.functions import task
 from workers.handlers.base import HandlerContext
 
@@ -28,3 +32,11 @@ def divide(by: int) -> float:
 def give(value: object) -> object:
     """Return what it is given, whatever the database thinks of it."""
     return {"nul": "a\x00b", "large": "x" * 2_000_000, "number": float("nan")}.get(str(value), value)
+
+
+@task(name="tests.give_noise")
+def give_noise(go: str, size: int = 6000) -> str:
+    """Return text that cannot be compressed, once the file ``go`` is there; write no log."""
+    while not Path(go).exists():
+        time.sleep(0.02)
+    return secrets.token_hex(size // 2)

@@ -62,6 +62,8 @@ class Handler(ABC, Generic[P]):
     Params: type[P]
     #: Whether a worker that is started without a list of handlers runs this one.
     enabled_by_default: ClassVar[bool] = True
+    #: Whether it runs processes of its own, to which a task's limits of processes apply.
+    runs_processes: bool = False
 
     @property
     @abstractmethod

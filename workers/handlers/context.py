@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cached_property
 
 from workers.handlers.errors import HandlerError
+from workers.handlers.process_limits import NO_LIMITS, ProcessLimits
 
 #: Takes the name of a stream and clean text: no U+0000, no lone surrogates, never half a character.
 LogSink = Callable[[str, str], None]
@@ -74,6 +75,8 @@ class HandlerContext:
     soft_deadline: float | None = None
     #: How long work may take to end after it was asked to, before it is killed.
     kill_grace_seconds: float = 10.0
+    #: What the processes of this work may take together.
+    limits: ProcessLimits = NO_LIMITS
     sink: LogSink = _discard
     #: Gives the URL of a named connection of this namespace, or raises LookupError.
     connection_urls: Callable[[str], str] = _no_connections

@@ -12,11 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from workers.handlers.context import LOG, STDERR, STDOUT, HandlerContext
-from workers.handlers.errors import HandlerCancelled, HandlerTimedOut
+from workers.handlers.errors import HandlerCancelled, HandlerError, HandlerTimedOut
+from workers.handlers.guard import guard
+from workers.handlers.limit_watch import (
+    WATCH_SECONDS,
+    LimitWatch,
+    go_first_when_memory_is_out,
+    refuse_unless_measurable,
+)
 from workers.handlers.process_tree import ProcessTree
+from workers.handlers.run_members import MARK_VARIABLE
 
-#: A variable with a new value for every run; what inherits it belongs to the run.
-MARK_VARIABLE = "ROTA_RUN_MARK"
 #: How long the output of left-over children is read after the process itself has ended.
 DRAIN_SECONDS = 2.0
 #: How much of the end of the output is kept, in bytes.
@@ -67,11 +73,12 @@ class ProcessRun:
         ``env`` is its whole environment or, with ``inherit_env``, is added to the worker's. ``stdin`` is
         written and closed, unless it is to be kept open for the replies of ``on_report``, which gets each
         line that is written to ``report_fd``, the writing end of a pipe that the child inherits. Raises
-        OSError and ValueError as subprocess does.
+        OSError and ValueError as subprocess does, and HandlerError("limits_unsupported").
         """
+        refuse_unless_measurable(context.limits)
         self._context = context
-        mark = uuid.uuid4().hex
-        full = {**env, MARK_VARIABLE: mark}
+        self._mark = uuid.uuid4().hex
+        full = {**env, MARK_VARIABLE: self._mark}
         self._tail = bytearray()
         self._to_write = bytearray(stdin)
         self._keep_stdin_open = keep_stdin_open
@@ -80,25 +87,38 @@ class ProcessRun:
         if inherit_env:
             # env(1) adds to an environment that we do not read.
             argv = ["/usr/bin/env", *(f"{name}={value}" for name, value in full.items()), *argv]
-        self._process = subprocess.Popen(  # noqa: S603 - running what the task says is this handler's purpose
-            argv,
-            env=None if inherit_env else full,
-            cwd=cwd,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-            pass_fds=[] if report_fd is None else [report_fd],
-        )
-        self._tree = ProcessTree(self._process, f"{MARK_VARIABLE}={mark}")
+        # Before it starts, so that there is no moment in which nobody would end it.
+        guard.open(self._mark)
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - running what the task says is this handler's purpose
+                argv,
+                env=None if inherit_env else full,
+                cwd=cwd,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+                pass_fds=[] if report_fd is None else [report_fd],
+            )
+        except BaseException:
+            guard.close(self._mark)
+            raise
+        pid = self._process.pid
+        self._tree = ProcessTree(self._process, self._mark)
+        guard.leader(self._mark, pid, self._tree.started)
+        go_first_when_memory_is_out(pid)
+        self._watch = LimitWatch(context.limits, pid) if context.limits.any else None
+        self._watch_at = time.monotonic()
+        self._excess: HandlerError | None = None
         self._selector = selectors.DefaultSelector()
 
     def wait(self, report_fd: int | None = None) -> ProcessEnd:
         """Pass output on until the process has ended, and end what it left behind.
 
-        ``report_fd`` is the reading end of the report pipe. Raises HandlerCancelled and HandlerTimedOut, both
-        only when no process of the run is left.
+        ``report_fd`` is the reading end of the report pipe. Raises HandlerCancelled, HandlerTimedOut, and
+        HandlerError with ``process_limit``, ``memory_limit`` or ``cpu_limit``; each only when no process of the run
+        is left.
         """
         # Sockets and not a pipe: a late cancel finds a closed object, never a number that belongs to something else.
         wake_read, wake_write = socket.socketpair()
@@ -109,10 +129,10 @@ class ProcessRun:
             self._register(report_fd, wake_read, pidfd)
             self._serve()
         except BaseException:
-            self._tree.send(signal.SIGKILL)
-            self._tree.reap()
+            self._tree.kill()
             raise
         finally:
+            guard.close(self._mark)
             forget()
             forget_kill()
             self._selector.close()
@@ -126,14 +146,38 @@ class ProcessRun:
                         pipe.close()
             self._context.end_stream(STDOUT)
             self._context.end_stream(STDERR)
-        return self._end(self._tree.reap())
+        end = self._end(self._tree.reap())
+        if self._excess is not None and end.exit_code != 0:
+            raise self._excess
+        return end
 
     # The loop
 
     def _serve(self) -> None:
         """Read and write until the process and its output have ended; stop it when it must not go on."""
+        why: HandlerError | HandlerCancelled | HandlerTimedOut | None = None
+        try:
+            why, kill_at = self._wait_for_the_leader()
+            if why is None:
+                # What it exceeded since it was last looked at explains why it failed, if it did.
+                self._excess = self._beyond_limits(now=True)
+                self._drain()
+            else:
+                self._wait_for_the_others(kill_at)
+        except HandlerError as excess:
+            self._context.write(LOG, f"{excess.message}\n")
+            why = excess
+        left = self._tree.kill()
+        self._read_what_is_there()
+        if left:
+            self._context.write(LOG, f"These processes of this run could not be ended: {', '.join(left)}.\n")
+        if why is not None:
+            raise why
+
+    def _wait_for_the_leader(self) -> tuple[HandlerCancelled | HandlerTimedOut | None, float | None]:
+        """Return why the leader had to end, and until when its descendants have time to; None when it ended itself."""
         kill_at: float | None = None
-        why: type[HandlerCancelled | HandlerTimedOut] | None = None
+        why: HandlerCancelled | HandlerTimedOut | None = None
         while not self._tree.leader_has_ended():
             if why is None and (why := self._stop_reason()) is not None:
                 kill_at = time.monotonic() + self._context.kill_grace_seconds
@@ -142,24 +186,28 @@ class ProcessRun:
             if kill_at is not None and (self._context.killed or time.monotonic() >= kill_at):
                 self._context.write(LOG, "The process did not end in time; killing it (SIGKILL).\n")
                 break
+            if (excess := self._beyond_limits()) is not None:
+                if why is None:
+                    raise excess
+                break
             self._turn(self._until(kill_at or self._context.deadline))
-        if why is None:
-            self._drain()
-            self._tree.send_to_group(signal.SIGKILL)
-        else:
-            self._wait_for_the_others(kill_at)
-            self._tree.send(signal.SIGKILL)
-        self._read_what_is_there()
-        self._tree.reap()
-        if not self._tree.wait_until_gone(strays=why is not None):
-            self._context.write(LOG, "Some processes of this run could not be ended.\n")
-        if why is not None:
-            raise why
+        return why, kill_at
+
+    def _beyond_limits(self, *, now: bool = False) -> HandlerError | None:
+        """Measure, when it is time or ``now``; return the error of the limit that was exceeded."""
+        if self._watch is None or not (now or time.monotonic() >= self._watch_at):
+            return None
+        self._watch_at = time.monotonic() + WATCH_SECONDS
+        try:
+            self._watch.check(self._tree.members())
+        except HandlerError as excess:
+            return excess
+        return None
 
     def _wait_for_the_others(self, kill_at: float | None) -> None:
         """Leave what outlived its leader the rest of the grace."""
         while self._tree.others_live() and kill_at is not None and time.monotonic() < kill_at:
-            if self._context.killed:
+            if self._context.killed or self._beyond_limits() is not None:
                 return
             self._turn(_POLL_SECONDS)
 
@@ -167,6 +215,8 @@ class ProcessRun:
         """Read what comes after the end of the process, until every writer is gone or a while has passed."""
         end = time.monotonic() + DRAIN_SECONDS
         while self._open_outputs() and (left := end - time.monotonic()) > 0:
+            if (excess := self._beyond_limits()) is not None:
+                raise excess
             self._turn(left)
 
     def _read_what_is_there(self) -> None:
@@ -178,6 +228,9 @@ class ProcessRun:
     def _turn(self, timeout: float | None) -> bool:
         """Wait for something to happen and deal with it; return whether output was read."""
         read = False
+        if self._watch is not None and timeout != 0:
+            timeout = WATCH_SECONDS if timeout is None else timeout
+            timeout = min(timeout, max(0.0, self._watch_at - time.monotonic()))
         for key, _events in self._selector.select(timeout):
             match key.data:
                 case "stdin":
@@ -197,7 +250,8 @@ class ProcessRun:
         elif name == "report":
             self._report(data)
         else:
-            self._tail = (self._tail + data)[-TAIL_BYTES:]
+            self._tail += data[-TAIL_BYTES:]
+            del self._tail[:-TAIL_BYTES]
             self._context.write(name, data)
         return bool(data)
 
@@ -264,10 +318,10 @@ class ProcessRun:
             waits.append(max(0.0, moment - time.monotonic()))
         return min(waits, default=None)
 
-    def _stop_reason(self) -> type[HandlerCancelled | HandlerTimedOut] | None:
+    def _stop_reason(self) -> HandlerCancelled | HandlerTimedOut | None:
         if self._context.cancelled:
-            return HandlerCancelled
-        return HandlerTimedOut if self._context.expired else None
+            return HandlerCancelled()
+        return HandlerTimedOut() if self._context.expired else None
 
     def _end(self, code: int) -> ProcessEnd:
         tail = self._tail.decode("utf-8", "replace").replace("\x00", "\ufffd")

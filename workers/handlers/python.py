@@ -32,6 +32,7 @@ from workers.handlers.base import (
 )
 from workers.handlers.child_protocol import ParentSide
 from workers.handlers.function_call import call, checked_arguments
+from workers.handlers.limit_watch import refuse_limits_without_process
 from workers.handlers.process_run import ProcessRun
 from workers.handlers.streams import routed_to
 from workers.handlers.thread_guard import run_guarded
@@ -49,6 +50,7 @@ class PythonHandler(Handler[PythonParams]):
 
     name = "python"
     Params = PythonParams
+    runs_processes = True
 
     @property
     def label(self) -> str:
@@ -93,6 +95,7 @@ class PythonHandler(Handler[PythonParams]):
         function = _find(params.function)
         if function.isolation == "process":
             return _run_in_process(context, function, params.kwargs)
+        refuse_limits_without_process(context.limits)
         values = checked_arguments(function, params.kwargs)
         close_old_connections()
         try:

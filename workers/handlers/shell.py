@@ -66,6 +66,7 @@ class ShellHandler(Handler[ShellParams]):
 
     name = "shell"
     Params = ShellParams
+    runs_processes = True
     #: Whoever may edit tasks may run anything here, so an operator has to ask for it.
     enabled_by_default = False
 
@@ -79,7 +80,7 @@ class ShellHandler(Handler[ShellParams]):
 
         Returns ``exit_code`` (128 + n for signal n), ``signal`` (its name or None) and ``output_tail`` (the
         last 4 KiB of both streams). Raises HandlerError with ``exit_code``, ``signal`` (both with that as
-        their result) or ``cannot_start``.
+        their result), ``cannot_start``, and with the reasons of limits: see ProcessRun.
         """
         argv = params.full_argv()
         try:

@@ -11,6 +11,7 @@ from typing import Any
 from scheduling.db import Connection
 from scheduling.domain.policies import OnWorkerLost
 from scheduling.domain.retry import RetryPolicy
+from workers.handlers.process_limits import NO_LIMITS, ProcessLimits
 
 _READ = """
 SELECT r.definition, n.name FROM rota_task_revision r
@@ -34,6 +35,7 @@ class Definition:
     #: Work that takes longer is marked and goes on.
     soft_timeout_seconds: float | None
     on_worker_lost: OnWorkerLost
+    limits: ProcessLimits = NO_LIMITS
 
 
 class Definitions:
@@ -69,4 +71,10 @@ def _definition(said: Mapping[str, Any], namespace: str) -> Definition:
         kill_grace_seconds=said["kill_grace_seconds"],
         soft_timeout_seconds=said.get("soft_timeout_seconds"),
         on_worker_lost=OnWorkerLost(said["on_worker_lost"]),
+        # A revision may be older than these fields.
+        limits=ProcessLimits(
+            max_processes=said.get("max_processes"),
+            max_memory_mb=said.get("max_memory_mb"),
+            max_cpu_seconds=said.get("max_cpu_seconds"),
+        ),
     )

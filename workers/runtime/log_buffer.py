@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from io import StringIO
 
 from scheduling.domain.clock import Clock
 from workers.conf import WorkersConf
@@ -14,6 +14,9 @@ from workers.engine.claim import Claimed
 
 #: The stream of the worker's own remarks, such as the mark of a cut.
 NOTE = "note"
+
+#: The most rows of a tail, for output that changes its stream with every word.
+MOST_TAIL_BLOCKS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +32,33 @@ class Chunk:
     body: str
 
 
+@dataclass(slots=True)
+class _Block:
+    """What will be one row: text of one stream, gathered since ``at``."""
+
+    stream: str
+    at: datetime
+    #: Bytes of UTF-8.
+    size: int = 0
+    #: One growing text: a list of a million single characters would take fifty times its length.
+    text: StringIO = field(default_factory=StringIO)
+
+
 class LogBuffer:
     """Gathers text into chunks; keeps the head and the tail of a log that is too long, and marks the cut.
 
     Writing never blocks on the database. Text is kept in memory until `take` hands it over, at most a head's
-    surplus plus a tail; past the head, only the newest tail is kept until the end. `write` may be called from any
-    thread; `take` from one at a time.
+    surplus plus a tail; past the head, only the newest tail is kept until the end. What it costs to write does not
+    depend on what was written before. `write` may be called from any thread; `take` from one at a time.
     """
 
     def __init__(self, claimed: Claimed, clock: Clock, conf: WorkersConf) -> None:
         self._claimed, self._clock, self._conf = claimed, clock, conf
         self._lock = threading.Lock()
-        self._pending: list[tuple[str, datetime, list[str], int]] = []
-        self._tail: deque[tuple[str, datetime, str, int]] = deque()
+        self._pending: deque[_Block] = deque()
+        self._tail: deque[_Block] = deque()
+        # The tail is dropped block by block, so its blocks are a fraction of it.
+        self._tail_block_bytes = max(1, min(conf.log_chunk_bytes, conf.log_tail_bytes // 8))
         self._seq = 0
         self._head_left = conf.log_head_bytes
         self._tail_bytes = 0
@@ -49,64 +66,59 @@ class LogBuffer:
 
     def write(self, stream: str, text: str) -> None:
         """Append ``text``, which PostgreSQL can store, to ``stream``."""
-        limit = self._conf.log_chunk_bytes // 4
-        for piece in (text[i : i + limit] for i in range(0, len(text), limit)):
-            self._append(stream, piece)
+        # A character has four bytes at most.
+        limit = max(1, self._conf.log_chunk_bytes // 4)
+        now = self._clock.now()
+        with self._lock:
+            if len(text) <= limit:
+                self._append(stream, now, text)
+            else:
+                for start in range(0, len(text), limit):
+                    self._append(stream, now, text[start : start + limit])
 
     def take(self, *, final: bool = False) -> list[Chunk]:
         """Hand over what is to be stored now; with ``final`` everything, the tail included."""
         with self._lock:
-            pending, self._pending = self._pending, []
-            chunks = [self._chunk(stream, at, "".join(texts)) for stream, at, texts, _ in pending]
+            blocks, self._pending = self._pending, deque()
+            chunks = [self._chunk(block.stream, block.at, block.text.getvalue()) for block in blocks]
             if final:
-                chunks.extend(self._take_tail())
+                if self._cut_bytes:
+                    mark = f"\n… {self._cut_bytes} bytes left out here …\n"
+                    chunks.append(self._chunk(NOTE, self._clock.now(), mark))
+                chunks.extend(self._chunk(block.stream, block.at, block.text.getvalue()) for block in self._tail)
+                self._tail.clear()
+                self._tail_bytes = self._cut_bytes = 0
         return chunks
 
-    def _append(self, stream: str, text: str) -> None:
+    def _append(self, stream: str, now: datetime, text: str) -> None:
         size = len(text) if text.isascii() else len(text.encode())
-        with self._lock:
-            now = self._clock.now()
-            if self._head_left < size:
-                self._head_left = 0
-                self._keep_in_tail(stream, now, text, size)
-                return
+        if not size:
+            return
+        if size <= self._head_left:
             self._head_left -= size
-            if self._pending:
-                last_stream, at, texts, so_far = self._pending[-1]
-                if last_stream == stream and so_far + size <= self._conf.log_chunk_bytes:
-                    texts.append(text)
-                    self._pending[-1] = (stream, at, texts, so_far + size)
-                    return
-            self._pending.append((stream, now, [text], size))
-
-    def _keep_in_tail(self, stream: str, at: datetime, text: str, size: int) -> None:
-        self._tail.append((stream, at, text, size))
+            _add(self._pending, stream, now, text, size, self._conf.log_chunk_bytes)
+            return
+        self._head_left = 0
+        _add(self._tail, stream, now, text, size, self._tail_block_bytes)
         self._tail_bytes += size
-        while self._tail_bytes > self._conf.log_tail_bytes and len(self._tail) > 1:
-            _, _, _, dropped = self._tail.popleft()
+        while len(self._tail) > 1 and (
+            self._tail_bytes - self._tail[0].size >= self._conf.log_tail_bytes or len(self._tail) > MOST_TAIL_BLOCKS
+        ):
+            dropped = self._tail.popleft().size
             self._tail_bytes -= dropped
             self._cut_bytes += dropped
-
-    def _take_tail(self) -> Iterator[Chunk]:
-        if self._cut_bytes:
-            yield self._chunk(NOTE, self._clock.now(), f"\n… {self._cut_bytes} bytes left out here …\n")
-            self._cut_bytes = 0
-        texts: list[str] = []
-        stream, at, size = "", self._clock.now(), 0
-        for next_stream, next_at, text, next_size in self._tail:
-            if texts and (next_stream != stream or size + next_size > self._conf.log_chunk_bytes):
-                yield self._chunk(stream, at, "".join(texts))
-                texts, size = [], 0
-            if not texts:
-                stream, at = next_stream, next_at
-            texts.append(text)
-            size += next_size
-        if texts:
-            yield self._chunk(stream, at, "".join(texts))
-        self._tail.clear()
-        self._tail_bytes = 0
 
     def _chunk(self, stream: str, at: datetime, body: str) -> Chunk:
         claimed, seq = self._claimed, self._seq
         self._seq += 1
         return Chunk(claimed.lease_id, claimed.scheduled_for, claimed.namespace_id, seq, stream[:10], at, body)
+
+
+def _add(blocks: deque[_Block], stream: str, now: datetime, text: str, size: int, most: int) -> None:
+    """Append to the last of ``blocks`` if it is of this stream and has room for it, else begin another."""
+    last = blocks[-1] if blocks else None
+    if last is None or last.stream != stream or last.size + size > most:
+        last = _Block(stream, now)
+        blocks.append(last)
+    last.text.write(text)
+    last.size += size

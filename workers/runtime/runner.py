@@ -25,6 +25,7 @@ from workers.handlers.base import (
     HandlerTimedOut,
     exception_message,
 )
+from workers.handlers.limit_watch import refuse_limits_without_process
 from workers.runtime.definitions import Definition
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ def run_attempt(
                 f"This worker has no handler called “{claimed.handler}”.",
                 retryable=False,
             )
+        if not handler.runs_processes:
+            refuse_limits_without_process(context.limits)
         value = handler.run(context, handler.parse(params))
         message = _soft_limit_passed(definition) if context.soft_expired else ""
         return _report(claimed, ExecutionState.SUCCEEDED, Reason.COMPLETED, message, checked_result(value))
@@ -110,6 +113,7 @@ def make_context(
         deadline=None if claimed.timeout_seconds is None else now + claimed.timeout_seconds,
         soft_deadline=None if soft is None else now + soft,
         kill_grace_seconds=definition.kill_grace_seconds,
+        limits=definition.limits,
         sink=sink,
         connection_urls=connection_urls,
         on_stuck=on_stuck,

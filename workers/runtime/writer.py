@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from workers.conf import WorkersConf
 from workers.domain.states import ExecutionState
 from workers.engine.complete import Completed, Report, complete
 from workers.engine.store_log import store_log
+from workers.runtime.held_entries import AGAIN_SECONDS, LOCK_TIMEOUT, held_among
 from workers.runtime.log_buffer import Chunk, LogBuffer
 
 logger = logging.getLogger(__name__)
@@ -31,6 +33,9 @@ BATCH = 500
 
 #: Above so many unacknowledged reports the worker claims nothing more.
 BACK_PRESSURE = 2000
+
+#: Classes of SQLSTATE that are about the data: exceptions of data, constraints, unsupported features, limits of size.
+_ABOUT_DATA = {"22", "23", "0A", "54"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,11 @@ class Writer:
         self._dropped = False
         self._conn: Connection | None = None
         self._unstored: list[Chunk] = []
+        #: Of the batch that is under way, by lease: what the database has not acknowledged.
+        self._unwritten: dict[int, Report] = {}
+        #: By lease: reports of entries that somebody else has locked.
+        self._held: dict[int, Report] = {}
+        self._held_again_at = 0.0
         self._thread = threading.Thread(target=self._run, name="rota-writer", daemon=True)
 
     def start(self) -> None:
@@ -83,16 +93,17 @@ class Writer:
     def drop(self) -> int:
         """Forget every report that has not been written: the leases are lost, and others decide. Return how many."""
         with self._changed:
-            dropped = len(self._ended) + self._in_flight
+            dropped = self.backlog
             self._dropped = True
             self._ended.clear()
             self._live.clear()
+            self._held = {}
         return dropped
 
     @property
     def backlog(self) -> int:
         """How many reports the database has not acknowledged yet."""
-        return len(self._ended) + self._in_flight
+        return len(self._ended) + self._in_flight + len(self._held)
 
     @property
     def alive(self) -> bool:
@@ -102,7 +113,7 @@ class Writer:
     def wait_written(self, timeout: float) -> bool:
         """Wait until the database has every report, ``timeout`` seconds at most; tell whether it has."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._ended and not self._in_flight, timeout)
+            return self._changed.wait_for(lambda: not self.backlog, timeout)
 
     def close(self, timeout: float) -> bool:
         """Write what is left, then end the thread; False when that took longer than ``timeout`` seconds."""
@@ -121,15 +132,18 @@ class Writer:
                 with self._changed:
                     self._changed.wait_for(lambda: self._ended or self._closing, self._conf.log_flush_seconds)
                     if self._closing and not self._ended:
-                        break
+                        if not self._held:
+                            break
+                        self._changed.wait(self._conf.log_flush_seconds)
                     batch = [self._ended.popleft() for _ in range(min(BATCH, len(self._ended)))]
                     self._in_flight = len(batch)
+                    self._unwritten = {ended.report.lease_id: ended.report for ended in batch}
                     live = list(self._live.values())
                 self._unstored += [chunk for log in live for chunk in log.take()]
                 self._unstored += [chunk for ended in batch for chunk in ended.log.take(final=True)]
             try:
                 self._write(batch)
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:
                 logger.warning("writer: %s", str(error).strip(), extra={"action": "database_lost"})
                 close_quietly(self._conn)
                 self._conn = None
@@ -152,13 +166,23 @@ class Writer:
         close_quietly(self._conn)
 
     def _write(self, batch: Sequence[Ended]) -> None:
-        if not batch and not self._unstored:
+        if not batch and not self._unstored and not self._held:
             return
         if self._conn is None or self._conn.closed:
             self._conn = own_connection("worker writer")
+            self._conn.execute(LOCK_TIMEOUT)
         self._store_log(self._conn)
-        reports = [ended.report for ended in batch]
-        self._complete(self._conn, reports)
+        self._try_held(self._conn)
+        self._complete(self._conn, list(self._unwritten.values()))
+
+    def _try_held(self, conn: Connection) -> None:
+        """Write the reports of those held entries that are free now."""
+        if not self._held or time.monotonic() < self._held_again_at:
+            return
+        self._held_again_at = time.monotonic() + AGAIN_SECONDS
+        waiting = list(self._held.values())
+        held = held_among(conn, [report.instance_id for report in waiting])
+        self._complete(conn, [report for report in waiting if report.instance_id not in held])
 
     def _store_log(self, conn: Connection) -> None:
         try:
@@ -176,16 +200,38 @@ class Writer:
             return
         try:
             done = complete(conn, reports)
-        except psycopg.OperationalError as error:
-            if conn.closed or isinstance(error, psycopg.errors.QueryCanceled):
-                raise
-            if len(reports) == 1 and isinstance(error, psycopg.errors.DeadlockDetected):
-                raise
-            self._halve(conn, reports, error)
+        except psycopg.errors.LockNotAvailable:
+            self._go_around(conn, reports)
         except psycopg.Error as error:
+            if conn.closed or not _may_be_a_report(error, len(reports)):
+                raise
             self._halve(conn, reports, error)
         else:
+            for report in reports:
+                self._unwritten.pop(report.lease_id, None)
+                self._held.pop(report.lease_id, None)
             self._after(conn, reports, done)
+
+    def _go_around(self, conn: Connection, reports: Sequence[Report]) -> None:
+        """Put aside the reports of entries that somebody holds locked, and write the others."""
+        held = held_among(conn, [report.instance_id for report in reports])
+        if not held and len(reports) > 1:
+            # It is not the entry that is locked, but its execution or its instance.
+            middle = len(reports) // 2
+            self._complete(conn, reports[:middle])
+            self._complete(conn, reports[middle:])
+            return
+        aside = [report for report in reports if not held or report.instance_id in held]
+        for report in aside:
+            if report.lease_id not in self._held:
+                logger.warning(
+                    "the report of execution %s waits: somebody holds its rows locked",
+                    report.lease_id,
+                    extra={"action": "report_held"},
+                )
+            self._held[report.lease_id] = report
+            self._unwritten.pop(report.lease_id, None)
+        self._complete(conn, [report for report in reports if report not in aside])
 
     def _halve(self, conn: Connection, reports: Sequence[Report], error: psycopg.Error) -> None:
         if len(reports) > 1:
@@ -194,9 +240,13 @@ class Writer:
             self._complete(conn, reports[middle:])
             return
         (report,) = reports
-        if report.result is None and report.reason == "result_unstorable":
-            raise error
         said = str(error).strip().splitlines()[0]
+        if report.result is None and report.reason == "result_unstorable":
+            # Not even that much can be stored. The reaper decides about it; the others must not wait for it.
+            logger.error("report not stored: %s", said, extra={"action": "complete"})
+            self._unwritten.pop(report.lease_id, None)
+            self._held.pop(report.lease_id, None)
+            return
         unstorable = replace(
             report,
             state=ExecutionState.FAILED,
@@ -208,7 +258,20 @@ class Writer:
         self._complete(conn, [unstorable])
 
     def _after(self, conn: Connection, reports: Sequence[Report], done: Completed) -> None:
+        self._on_written(reports, done)
         if done.retries:
             self._notifier.send(CLOCK_CHANNEL, [ENTRIES])
         admit_freed(conn, done.gates, done.pools).announce(self._notifier)
-        self._on_written(reports, done)
+
+
+def _may_be_a_report(error: psycopg.Error, reports: int) -> bool:
+    """Whether the database refused what a report says, rather than being unable to take any report at this moment.
+
+    A full disk, a server that stops, a standby that took the address over, a statement that was cancelled: then
+    everybody waits, and no result is to blame.
+    """
+    if error.sqlstate is None:
+        return not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+    if error.sqlstate[:2] in _ABOUT_DATA:
+        return True
+    return isinstance(error, psycopg.errors.DeadlockDetected) and reports > 1
