@@ -23,6 +23,16 @@ class SchedulingConf:
     MAINTENANCE_SECONDS: float = 5.0
     #: How many days of partitions are kept ready ahead.
     PARTITION_DAYS_AHEAD: int = 7
+    #: How many days instances and executions are kept; 0: for ever.
+    RETENTION_DAYS: int = 90
+    #: How many days logs are kept; 0: as long as their executions, which is the most.
+    LOG_RETENTION_DAYS: int = 30
+    #: How many days statistics are kept; 0: for ever.
+    STATISTICS_DAYS: int = 400
+    #: How many days a replaced revision of a task and a past period of its schedule are kept; 0: for ever.
+    DEFINITION_DAYS: int = 400
+    #: The dotted path of a function that is called with each partition before it is dropped.
+    ARCHIVE_PARTITION: str = ""
 
 
 @lru_cache(maxsize=1)

@@ -13,6 +13,7 @@ from scheduling.models.pool import Pool
 from scheduling.models.queue import QueueEntry
 from scheduling.models.revision import TaskRevision
 from scheduling.models.run_key import RunKey
+from scheduling.models.statistics import StatDay, StatDelta, StatHour
 from scheduling.models.task import Task
 
 __all__ = [
@@ -23,6 +24,9 @@ __all__ = [
     "QueueEntry",
     "RunKey",
     "SchedulePeriod",
+    "StatDay",
+    "StatDelta",
+    "StatHour",
     "Task",
     "TaskClock",
     "TaskInstance",

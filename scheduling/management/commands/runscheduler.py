@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from scheduling.exceptions import NotMigrated
 from scheduling.runtime.loop import SchedulerLoop
+from scheduling.runtime.upkeep import upkeep_maintainers
 from scheduling.schema import require_migrations
 from workers.runtime.maintainers import worker_maintainers
 
@@ -27,7 +28,7 @@ class Command(BaseCommand):
             require_migrations()
         except NotMigrated as error:
             raise CommandError(str(error)) from error
-        loop = SchedulerLoop(maintainers=worker_maintainers(), report=self._say)
+        loop = SchedulerLoop(maintainers=[*upkeep_maintainers(), *worker_maintainers()], report=self._say)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
         self._say("started")
