@@ -41,6 +41,9 @@ OPTIONS = {
     "lines": "lines that each job prints",
 }
 
+#: No history at all; the highest rate that is kept up with.
+MAY_BE_ZERO = frozenset({"history", "rate"})
+
 
 class Command(BaseCommand):
     """Parses, wires and prints; what is measured is in config/benchmarks/."""
@@ -172,8 +175,9 @@ def _chosen(benchmark: Benchmark, options: Mapping[str, Any]) -> dict[str, int]:
             continue
         if name not in benchmark.options:
             raise CommandError(f"“{benchmark.name}” has no option --{name}; it has {_names(benchmark)}.")
-        if value < (0 if name in {"history"} else 1):
-            raise CommandError(f"--{name} must be {0 if name in {'history'} else 1} or more.")
+        least = 0 if name in MAY_BE_ZERO else 1
+        if value < least:
+            raise CommandError(f"--{name} must be {least} or more.")
         chosen[name] = value
     return chosen
 
