@@ -81,9 +81,7 @@ class RegisteredFunction:
             if name not in names and (not takes_any or name == CONTEXT_PARAMETER)
         ]
         errors += [
-            ArgumentError((name,), gettext("The function needs this argument"))
-            for name in needed
-            if name not in kwargs
+            ArgumentError((name,), gettext("The function needs this argument")) for name in needed if name not in kwargs
         ]
         values: dict[str, Any] = {}
         for name, value in kwargs.items():

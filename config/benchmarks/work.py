@@ -75,7 +75,9 @@ def _copy(conn: Connection, table: str, what: str, instance_id: int, count: int)
     columns = [row[0] for row in conn.execute(_COLUMNS, [table]).fetchall()]
     values = [sql.SQL(changed[column]) if column in changed else sql.Identifier("x", column) for column in columns]
     conn.execute(
-        sql.SQL("INSERT INTO {0} ({1}) SELECT {2} FROM {0} x CROSS JOIN generate_series(1, %s) n WHERE {3} = %s").format(
+        sql.SQL(
+            "INSERT INTO {0} ({1}) SELECT {2} FROM {0} x CROSS JOIN generate_series(1, %s) n WHERE {3} = %s"
+        ).format(
             sql.Identifier(table),
             sql.SQL(", ").join(map(sql.Identifier, columns)),
             sql.SQL(", ").join(values),

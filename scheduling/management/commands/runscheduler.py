@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from scheduling.exceptions import NotMigrated
 from scheduling.runtime.loop import SchedulerLoop
 from scheduling.runtime.registry import Registry
+from scheduling.runtime.garbage import leave_startup_out_of_collections
 from scheduling.schema import require_migrations
 from workers import __version__
 from workers.runtime.maintainers import worker_maintainers
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         loop = SchedulerLoop(maintainers=worker_maintainers(), report=self._say, registry=Registry(version=__version__))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
+        leave_startup_out_of_collections()
         self._say("started")
         loop.run()
         self._say("stopped")

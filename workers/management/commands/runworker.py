@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from scheduling.db import own_connection
 from scheduling.exceptions import NotMigrated
+from scheduling.runtime.garbage import leave_startup_out_of_collections
 from scheduling.schema import require_migrations
 from workers import __version__
 from workers.engine.nodes import Registration, holder_of, register
@@ -76,6 +77,7 @@ class Command(BaseCommand):
         handlers = _chosen(options["handlers"])
         autodiscover()
         install_stream_router()
+        leave_startup_out_of_collections()
         self._stopped = False
         while not self._stopped:
             registration = self._register_when_possible(handlers, options)
