@@ -18,12 +18,19 @@ def svg(points: Sequence[tuple[float, float]], *, title: str, across: str, up: s
     def place(x: float, y: float) -> tuple[float, float]:
         return _LEFT + x / most_x * inner_width, _TOP + (1 - y / most_y) * inner_height
 
-    lines = [
+    head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="{escape(title)}: {escape(up)} against {escape(across)}" font-family="sans-serif" font-size="12">',
+        f'aria-label="{escape(title)}: {escape(up)} against {escape(across)}" font-family="sans-serif" '
+        'font-size="12">'
+    )
+    style = (
         "<style>text{fill:#374151}line{stroke:#d1d5db}polyline{stroke:#7c3aed}circle{fill:#7c3aed}"
         "@media(prefers-color-scheme:dark){text{fill:#d1d5db}line{stroke:#374151}"
-        "polyline{stroke:#a78bfa}circle{fill:#a78bfa}}</style>",
+        "polyline{stroke:#a78bfa}circle{fill:#a78bfa}}</style>"
+    )
+    lines = [
+        head,
+        style,
         f'<text x="{_LEFT}" y="22" font-size="14" font-weight="600">{escape(title)}</text>',
     ]
     for step in range(_STEPS + 1):

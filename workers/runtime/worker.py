@@ -208,7 +208,7 @@ class Worker:
         started = time.monotonic()
         try:
             self._run_job(job)
-        except BaseException:  # noqa: BLE001 - a mistake of ours with one job must not end the thread of all
+        except BaseException:
             logger.exception("a slot failed", extra={"action": "slot"})
         self._prefetch.observe(time.monotonic() - started)
         with self._changed:

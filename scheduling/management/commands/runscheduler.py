@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from scheduling.exceptions import NotMigrated
+from scheduling.runtime.garbage import leave_startup_out_of_collections
 from scheduling.runtime.loop import SchedulerLoop
 from scheduling.runtime.registry import Registry
-from scheduling.runtime.garbage import leave_startup_out_of_collections
 from scheduling.schema import require_migrations
 from workers import __version__
 from workers.runtime.maintainers import worker_maintainers
