@@ -53,7 +53,17 @@ class RegisteredFunction:
         """The function's parameters, as written."""
         return inspect.signature(self.function)
 
-    @property
+    @cached_property
+    def _keywords(self) -> tuple[frozenset[str], tuple[str, ...], bool]:
+        """The names that can be given, those that must be, in order, and whether any other can be given as well."""
+        parameters = self.signature.parameters
+        names = frozenset(name for name, each in parameters.items() if each.kind in _KEYWORDS) - {CONTEXT_PARAMETER}
+        needed = tuple(
+            name for name, each in parameters.items() if name in names and each.default is inspect.Parameter.empty
+        )
+        return names, needed, any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
+
+    @cached_property
     def takes_context(self) -> bool:
         """Whether the function has a parameter named ``context``."""
         return CONTEXT_PARAMETER in self.signature.parameters
@@ -64,18 +74,14 @@ class RegisteredFunction:
         JSON values are converted as pydantic does it where the parameter has an annotation: ``"2026-01-31"``
         for a ``date`` arrives as one. Annotations that pydantic has no rule for are taken for documentation.
         """
-        parameters = self.signature.parameters
-        takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
-        names = {name for name, each in parameters.items() if each.kind in _KEYWORDS} - {CONTEXT_PARAMETER}
+        names, needed, takes_any = self._keywords
         errors = [
             ArgumentError((name,), self._unexpected(name, names))
             for name in kwargs
             if name not in names and (not takes_any or name == CONTEXT_PARAMETER)
         ]
         errors += [
-            ArgumentError((name,), gettext("The function needs this argument"))
-            for name, each in parameters.items()
-            if name in names and each.default is inspect.Parameter.empty and name not in kwargs
+            ArgumentError((name,), gettext("The function needs this argument")) for name in needed if name not in kwargs
         ]
         values: dict[str, Any] = {}
         for name, value in kwargs.items():
@@ -96,7 +102,7 @@ class RegisteredFunction:
                     adapters[name] = adapter
         return adapters
 
-    def _unexpected(self, name: str, names: set[str]) -> str:
+    def _unexpected(self, name: str, names: frozenset[str]) -> str:
         if name == CONTEXT_PARAMETER and self.takes_context:
             return gettext("This argument is given by the worker itself")
         near = difflib.get_close_matches(name, sorted(names), n=1)
@@ -141,6 +147,11 @@ def task(fn: F | None = None, *, name: str | None = None, isolation: Isolation =
         return function
 
     return register if fn is None else register(fn)
+
+
+def registered_function(name: str) -> RegisteredFunction | None:
+    """Return the function that was registered as ``name`` so far."""
+    return _functions.get(name)
 
 
 def registered_functions() -> dict[str, RegisteredFunction]:

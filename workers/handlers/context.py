@@ -88,7 +88,9 @@ class HandlerContext:
         """Start not cancelled, with no half-written characters."""
         # Reentrant, because a signal handler may cancel in the very thread that holds it.
         self._lock = threading.RLock()
-        self._cancelled = threading.Event()
+        self._cancelled = False
+        # Made when somebody waits for it: most executions are never asked to end, and ten thousand a second add up.
+        self._cancelled_event: threading.Event | None = None
         self._killed = False
         self._timed_out = False
         self._on_cancel: dict[int, Callable[[], None]] = {}
@@ -117,7 +119,7 @@ class HandlerContext:
     @property
     def cancelled(self) -> bool:
         """Whether this work shall end: somebody asked for it, or, for a function in a thread, its time is up."""
-        return self._cancelled.is_set()
+        return self._cancelled
 
     @property
     def killed(self) -> bool:
@@ -148,9 +150,11 @@ class HandlerContext:
                 self.kill_grace_seconds = 0.0
                 callbacks += self._on_kill.values()
                 self._on_kill.clear()
-            if not self._cancelled.is_set():
+            if not self._cancelled:
                 self._timed_out = timed_out
-                self._cancelled.set()
+                self._cancelled = True
+                if self._cancelled_event is not None:
+                    self._cancelled_event.set()
                 callbacks += self._on_cancel.values()
                 self._on_cancel.clear()
         for callback in callbacks:
@@ -165,7 +169,7 @@ class HandlerContext:
 
         Returns a function that takes the callback back.
         """
-        return self._register(self._on_cancel, lambda: self._cancelled.is_set(), callback)
+        return self._register(self._on_cancel, lambda: self._cancelled, callback)
 
     def on_kill(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Have ``callback`` called likewise when the work loses its grace, perhaps after it was cancelled."""
@@ -189,7 +193,13 @@ class HandlerContext:
 
     def wait_cancelled(self, timeout: float | None = None) -> bool:
         """Wait until the work shall end, at most ``timeout`` seconds; return whether it shall. Better than sleeping."""
-        return self._cancelled.wait(timeout)
+        with self._lock:
+            if self._cancelled:
+                return True
+            if self._cancelled_event is None:
+                self._cancelled_event = threading.Event()
+            event = self._cancelled_event
+        return event.wait(timeout)
 
     # Talking
 

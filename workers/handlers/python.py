@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import close_old_connections, connections
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _n
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, ValidationError
 
 from scheduling.domain.handlers import ParamError
 from workers.functions import (
@@ -18,6 +18,7 @@ from workers.functions import (
     TaskDiscoveryError,
     autodiscover,
     near_names,
+    registered_function,
     registered_functions,
 )
 from workers.handlers.base import (
@@ -82,9 +83,10 @@ class PythonHandler(Handler[PythonParams]):
 
     def parse(self, params: Mapping[str, Any]) -> PythonParams:
         """Return stored params as the model; ``run`` finds out whether the function is still there."""
-        if errors := self.check_fields(params):
-            raise invalid_params(errors)
-        return PythonParams.model_validate(dict(params))
+        try:
+            return PythonParams.model_validate(dict(params))
+        except ValidationError:
+            raise invalid_params(self.check_fields(params)) from None
 
     def run(self, context: HandlerContext, params: PythonParams) -> Any:
         """Call the function and return what it returns.
@@ -97,7 +99,6 @@ class PythonHandler(Handler[PythonParams]):
             return _run_in_process(context, function, params.kwargs)
         refuse_limits_without_process(context.limits)
         values = checked_arguments(function, params.kwargs)
-        close_old_connections()
         try:
             with routed_to(context):
                 result = run_guarded(context, lambda: call(context, function, values))
@@ -112,6 +113,7 @@ class PythonHandler(Handler[PythonParams]):
             _raise_when_stopped(context)
             raise
         finally:
+            # Afterwards is enough: what the next function in this thread finds is looked at before it is used.
             close_old_connections()
         # A function that returns after it was asked to end has either noticed or come too late, and in both cases
         # "succeeded" would be wrong.
@@ -173,13 +175,13 @@ def _child_environment() -> dict[str, str]:
 
 def _find(name: str) -> RegisteredFunction:
     """Return a registered function, or raise HandlerError("unknown_function")."""
-    function = registered_functions().get(name)
+    function = registered_function(name)
     if function is None:
         try:
             discover()
         except TaskDiscoveryError as error:
             raise HandlerError("unknown_function", f"{_unknown(name)} {error}", retryable=False) from error
-        function = registered_functions().get(name)
+        function = registered_function(name)
     if function is None:
         raise HandlerError("unknown_function", _unknown(name), retryable=False)
     return function

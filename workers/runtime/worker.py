@@ -6,12 +6,10 @@ Three connections, however many slots: this one claims, the writer's stores, the
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -39,6 +37,7 @@ from workers.runtime.log_buffer import NOTE, LogBuffer
 from workers.runtime.prefetch import Prefetch
 from workers.runtime.pulse import Pulse, PulseCalls
 from workers.runtime.runner import make_context, run_attempt, stuck_report
+from workers.runtime.slots import Slots
 from workers.runtime.time_limits import give_up_later, watch_limits, where_it_is
 from workers.runtime.writer import BACK_PRESSURE, Ended, Writer
 
@@ -49,6 +48,9 @@ NODE_QUEUE = "node:{name}"
 
 #: What was claimed ahead and not started for so long (seconds) goes back to the queue.
 STALE_SECONDS = 1.0
+
+#: A worker that has just found something looks again after so long (seconds); from there on the pause doubles.
+SHORTEST_PAUSE = 0.004
 
 #: How often (seconds) a worker asks whether it holds leases that it knows nothing of.
 RECONCILE_SECONDS = 30.0
@@ -68,7 +70,7 @@ class Worker:
         settings: WorkersConf | None = None,
         watchdog: Watchdog | None = None,
     ) -> None:
-        self._handlers, self._slots = handlers, concurrency
+        self._handlers, self._size = handlers, concurrency
         self._queues = [*dict.fromkeys([*queues, NODE_QUEUE.format(name=registration.name)])]
         self._conf = settings or conf()
         self._tell = report
@@ -108,12 +110,15 @@ class Worker:
             unfinished=self._unfinished,
         )
         self._unwritten = self._unstopped = 0
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._slots: Slots[Job] = Slots(concurrency, self._serve)
         self._changed = threading.Condition()
         #: How many are claimed and not ended: running, or waiting for a slot.
         self._held = 0
         self._claimed_at = 0.0
         self._prefetch = Prefetch()
+        self._look_ahead()
+        #: How long to wait before the queue is looked at again although nobody announced anything.
+        self._pause = self._conf.poll_seconds
         self._running: dict[int, HandlerContext] = {}
         self._more = True
         self._stops = 0
@@ -155,23 +160,16 @@ class Worker:
 
     def run(self) -> None:
         """Claim and run until `stop`, or until a thread cannot be stopped; then drain."""
-        threads = [
-            threading.Thread(target=self._serve, name=f"rota-slot-{number}", daemon=True)
-            for number in range(self._slots)
-        ]
         if taken := self._claimer.recover().count:
             self._tell(f"took over {taken} from the worker before it")
         self._writer.start()
         self._pulse.start()
-        for thread in threads:
-            thread.start()
         try:
             self._claim_until_stopped()
             self._drain()
         finally:
             self._watch.end()
-            for _ in threads:
-                self._jobs.put(None)
+            self._slots.close()
             if not self._writer.close(timeout=self._limit.left(30)):
                 self._unwritten = self._writer.backlog
             if self._unwritten:
@@ -199,9 +197,9 @@ class Worker:
                     self._claimer.reconcile()
                     reconcile_at = time.monotonic() + RECONCILE_SECONDS
                 if self._wants_more():
-                    self._claim(self._capacity() - self._held)
+                    self._claim(self._capacity - self._held)
                 else:
-                    self._sleep(self._conf.poll_seconds)
+                    self._sleep(self._pause)
                     self._return_stale()
                 pause = 0.2
             except psycopg.Error as error:
@@ -218,14 +216,19 @@ class Worker:
                 self._say()
                 next_line += 60
 
-    def _capacity(self) -> int:
-        return self._slots + self._prefetch.ahead(self._slots)
-
     def _wants_more(self) -> bool:
         """Whether there is room for a claim that is worth its statement, and probably something to claim."""
-        room = self._capacity() - self._held
-        worth = self._held < self._slots or room >= self._slots
-        return self._more and not self._on_hold and room > 0 and worth and self._writer.backlog < BACK_PRESSURE
+        self._look_ahead()
+        worth = self._more and self._held <= self._low_water
+        return worth and not self._on_hold and self._writer.backlog < BACK_PRESSURE
+
+    def _look_ahead(self) -> None:
+        """Decide anew how much to hold: all that the slots can take, and what they get through in a moment."""
+        ahead = self._prefetch.ahead(self._size)
+        self._capacity = self._size + ahead
+        #: With so many held or fewer, a claim is worth its statement.
+        # An idle slot is worth any claim; room behind busy ones only a large one.
+        self._low_water = max(self._size - 1, ahead // 2)
 
     def _sleep(self, seconds: float) -> None:
         with self._changed:
@@ -233,8 +236,9 @@ class Worker:
                 lambda: self._stops or self._fenced or self._given_up or self._wants_more(), seconds
             )
             if not woken:
-                # The poll: a wake-up may have been lost.
+                # The poll: a wake-up may have been lost, or is being gathered with others for a moment.
                 self._more = True
+                self._pause = min(self._pause * 2, self._conf.poll_seconds)
 
     def _claim(self, free: int) -> None:
         # Before the statement, so that a wake-up during it is not forgotten.
@@ -245,28 +249,29 @@ class Worker:
         if not jobs:
             return
         self._totals["claimed"] += len(jobs)
+        # Where something was, more is likely to come soon.
+        self._pause = min(SHORTEST_PAUSE, self._conf.poll_seconds)
         with self._changed:
             self._held += len(jobs)
             self._claimed_at = time.monotonic()
-        for job in jobs:
-            self._jobs.put(job)
+        self._slots.put(jobs)
 
     # A slot's thread
 
-    def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            started = time.monotonic()
-            try:
-                self._run_job(job)
-            finally:
-                # The slot of what was given up was counted as free then.
-                if job.claimed.lease_id not in self._given_up:
-                    self._prefetch.observe(time.monotonic() - started)
-                    with self._changed:
-                        self._held -= 1
-                        # Waking the claiming thread costs more than a short job; it is woken when a claim is worth it.
-                        if not self._held or self._wants_more():
-                            self._changed.notify_all()
+    def _serve(self, job: Job) -> None:
+        started = time.monotonic()
+        try:
+            self._run_job(job)
+        except BaseException:
+            logger.exception("a slot failed", extra={"action": "slot"})
+        if job.claimed.lease_id in self._given_up:
+            return  # its slot was counted as free then
+        self._prefetch.observe(time.monotonic() - started)
+        with self._changed:
+            self._held -= 1
+            # Waking the claiming thread costs more than a short job; it is woken when a claim is worth it.
+            if not self._held or (self._more and self._held <= self._low_water):
+                self._changed.notify_all()
 
     def _run_job(self, job: Job) -> None:
         claimed, definition = job.claimed, job.definition
@@ -284,20 +289,18 @@ class Worker:
             connection_urls=connection_urls(claimed.namespace_id),
             on_stuck=partial(self._give_up, claimed, definition, log, threading.get_ident()),
         )
-        with self._changed:
-            self._running[claimed.lease_id] = context
+        self._running[claimed.lease_id] = context
         self._writer.follow(claimed.lease_id, log)
         watching = watch_limits(context, definition, log.write)
         report = run_attempt(claimed, definition, self._handlers.get(claimed.handler), context, job.params)
         for alarm in watching:
             alarm.cancel()
-        with self._changed:
-            given_up = self._running.pop(claimed.lease_id, None) is None
-        if not given_up:
+        # One step, so that either this thread or whoever gives it up reports.
+        if self._running.pop(claimed.lease_id, None) is not None:
             self._hand_over(report, claimed, definition, log)
 
     def _hand_over(self, report: Report, claimed: Claimed, definition: Definition, log: LogBuffer) -> None:
-        if self.fenced:
+        if self._fenced:
             return
         if self._giving_up and report.state is ExecutionState.CANCELLED:
             report = _interrupted(claimed, definition, self._conf)
@@ -331,16 +334,13 @@ class Worker:
     def _return_stale(self) -> None:
         """Give back what was claimed ahead and has waited too long: the slots are busy with something longer."""
         # Whatever waits is at least as old as the newest claim.
-        if not self._jobs.empty() and time.monotonic() - self._claimed_at > STALE_SECONDS:
+        if self._slots.waiting and time.monotonic() - self._claimed_at > STALE_SECONDS:
             self._prefetch.forget()
             self._return_unstarted()
 
     def _return_unstarted(self) -> None:
         """Give back everything that was claimed and not started."""
-        jobs = []
-        with suppress(queue.Empty):
-            while (job := self._jobs.get_nowait()) is not None:
-                jobs.append(job)
+        jobs = self._slots.take_back()
         with self._changed:
             self._held -= len(jobs)
             self._changed.notify_all()
@@ -372,8 +372,8 @@ class Worker:
         return {**self._totals, "seconds": int(self._prefetch.seconds)}
 
     def _cancel(self, leases: Collection[int], *, kill: bool = False) -> None:
-        with self._changed:
-            contexts = [self._running[lease] for lease in leases if lease in self._running]
+        # Slots add and remove while we look; each of these look-ups is one step.
+        contexts = [context for lease in leases if (context := self._running.get(lease)) is not None]
         for context in contexts:
             # Ending the work may take its grace; the pulse must go on beating meanwhile.
             threading.Thread(target=context.cancel, args=[kill], name="rota-cancel", daemon=True).start()
@@ -383,9 +383,7 @@ class Worker:
         self._fenced = why
         self._unwritten += self._writer.drop()
         self._wake()
-        with self._changed:
-            leases = list(self._running)
-        self._cancel(leases)
+        self._cancel(list(self._running.copy()))
 
     def _count(self, reports: Sequence[Report], done: Completed) -> None:
         self._claimer.settled(report.lease_id for report in reports)
@@ -426,8 +424,7 @@ class Worker:
         self._wait_idle(self._conf.drain_seconds, until=lambda: self._stops > 1 or bool(self._fenced))
         if self._held and not self._fenced:
             self._giving_up = True
-            with self._changed:
-                leases = list(self._running)
+            leases = list(self._running.copy())
             self._tell(f"stopping {len(leases)} that did not end in time")
             self._cancel(leases)
             self._wait_idle(self._limit.left(self._conf.kill_wait_seconds))
@@ -443,7 +440,7 @@ class Worker:
     def _say(self) -> None:
         ended, self._ended = self._ended, {}
         said = " · ".join(f"{word} {count}" for word, count in sorted(ended.items())) or "nothing ended"
-        self._tell(f"{said} · busy {len(self._running)}/{self._slots}")
+        self._tell(f"{said} · busy {len(self._running)}/{self._size}")
 
 
 def _report(claimed: Claimed, state: ExecutionState, reason: str, message: str) -> Report:

@@ -62,6 +62,7 @@ class Writer:
         self._ended: deque[Ended] = deque()
         self._live: dict[int, LogBuffer] = {}
         self._changed = threading.Condition()
+        self._waiting = False
         self._in_flight = 0
         self._closing = False
         self._dropped = False
@@ -80,15 +81,18 @@ class Writer:
 
     def follow(self, lease_id: int, log: LogBuffer) -> None:
         """Store ``log`` piece by piece while its execution runs."""
-        with self._changed:
-            self._live[lease_id] = log
+        self._live[lease_id] = log
 
     def ended(self, ended: Ended) -> None:
         """Take the report of an ended attempt; it is kept until the database has it."""
-        with self._changed:
-            self._live.pop(ended.report.lease_id, None)
-            self._ended.append(ended)
-            self._changed.notify_all()
+        self._live.pop(ended.report.lease_id, None)
+        self._ended.append(ended)
+        # Taking the lock for each of ten thousand a second would be felt. The thread says that it waits before it
+        # looks for the last time, so either it sees this one or we see that it waits.
+        if self._waiting:
+            with self._changed:
+                self._waiting = False
+                self._changed.notify_all()
 
     def drop(self) -> int:
         """Forget every report that has not been written: the leases are lost, and others decide. Return how many."""
@@ -130,7 +134,9 @@ class Writer:
             self._watch.turned(rest=self._conf.log_flush_seconds)
             if not batch:
                 with self._changed:
+                    self._waiting = True
                     self._changed.wait_for(lambda: self._ended or self._closing, self._conf.log_flush_seconds)
+                    self._waiting = False
                     if self._closing and not self._ended:
                         if not self._held:
                             break
@@ -138,7 +144,7 @@ class Writer:
                     batch = [self._ended.popleft() for _ in range(min(BATCH, len(self._ended)))]
                     self._in_flight = len(batch)
                     self._unwritten = {ended.report.lease_id: ended.report for ended in batch}
-                    live = list(self._live.values())
+                    live = list(self._live.copy().values())
                 self._unstored += [chunk for log in live for chunk in log.take()]
                 self._unstored += [chunk for ended in batch for chunk in ended.log.take(final=True)]
             try:

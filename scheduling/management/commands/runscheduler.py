@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from scheduling.conf import conf
 from scheduling.exceptions import NotMigrated
+from scheduling.runtime.garbage import leave_startup_out_of_collections
 from scheduling.runtime.loop import SchedulerLoop
 from scheduling.runtime.registry import Registry
 from scheduling.runtime.upkeep import upkeep_maintainers
@@ -41,6 +42,7 @@ class Command(BaseCommand):
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
+        leave_startup_out_of_collections()
         self._say("started")
         watchdog.start()
         loop.run()

@@ -19,6 +19,7 @@ from django.core.management.base import BaseCommand, CommandError
 from scheduling.conf import conf
 from scheduling.db import own_connection
 from scheduling.exceptions import NotMigrated
+from scheduling.runtime.garbage import leave_startup_out_of_collections
 from scheduling.runtime.watchdog import Watchdog
 from scheduling.schema import require_migrations
 from workers import __version__
@@ -82,6 +83,7 @@ class Command(BaseCommand):
         handlers = _chosen(options["handlers"])
         autodiscover()
         install_stream_router()
+        leave_startup_out_of_collections()
         self._stopped, left_behind = False, 0
         started_in = Path.cwd()
         while not self._stopped:

@@ -1,0 +1,75 @@
+"""latency: from the commit that puts one instance into the queue to the start of its handler, on an idle system."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.db import transaction
+
+from config.benchmarks.base import Benchmark, Figures, Stage
+from config.benchmarks.lateness import in_milliseconds
+from config.benchmarks.work import make_task, wait_until_drained
+from scheduling.models import Task
+from scheduling.services.run import run_task_now
+
+#: Between two runs (seconds): longer than announcements are gathered, so that each run meets an idle system.
+PAUSE = (0.06, 0.09)
+
+_STARTS = "SELECT instance_id, (result #>> '{}')::float8 FROM rota_execution WHERE instance_id = ANY(%s)"
+
+
+@contextmanager
+def opened(stage: Stage) -> Iterator[Callable[[], Figures]]:
+    """Have an idle worker."""
+    # One that may overlap, and one with the default policies, which has to be admitted first.
+    free = make_task("free", function="benchmark.started_at")
+    limited = make_task("limited", function="benchmark.started_at", overlap="skip")
+    stage.processes.start_workers(1, concurrency=stage["concurrency"])
+    _time(stage, free, 20)
+    _time(stage, limited, 20)
+
+    def measure() -> Figures:
+        stage.tell(0.0)
+        figures = _time(stage, free, stage["samples"])
+        stage.tell(0.5)
+        figures |= {f"limited_{name}": value for name, value in _time(stage, limited, stage["samples"]).items()}
+        return figures
+
+    yield measure
+    stage.processes.end()
+
+
+def _time(stage: Stage, task: Task, samples: int) -> Figures:
+    called: dict[int, float] = {}
+    committed: dict[int, float] = {}
+    for _ in range(samples):
+        asked = time.time()
+        with transaction.atomic():
+            # The first of the hooks, ahead of the one that announces the work.
+            moments: list[float] = []
+            transaction.on_commit(lambda moments=moments: moments.append(time.time()))
+            instance = run_task_now(task)
+        called[instance.pk], committed[instance.pk] = asked, moments[0]
+        time.sleep(random.uniform(*PAUSE))  # noqa: S311 - nobody gains by guessing it
+    wait_until_drained(stage.conn, stage.processes, total=samples, tell=lambda share: None)
+    # Function and caller run on one machine and read one clock.
+    starts = dict(stage.conn.execute(_STARTS, [list(committed)]).fetchall())
+    figures = in_milliseconds(sorted(starts[key] - moment for key, moment in committed.items()))
+    figures["with_call_p50_ms"] = in_milliseconds(sorted(starts[key] - moment for key, moment in called.items()))[
+        "p50_ms"
+    ]
+    return figures
+
+
+LATENCY = Benchmark(
+    name="latency",
+    about="from the commit of one run to the start of its handler, on an idle system",
+    options={"samples": 150, "concurrency": 8},
+    opened=opened,
+    headline="p50_ms",
+    against="concurrency",
+    values=(1, 8, 32, 64),
+)
