@@ -107,9 +107,17 @@ class Reason(StrEnum):
     MISFIRE = "misfire"
     #: A calendar says that it does not run then.
     CALENDAR = "calendar"
+    #: The schedule was edited before this tick was decided.
+    EDITED = "edited"
+    #: The task was paused then, and its schedule began anew when it went on.
+    PAUSED = "paused"
     #: No installed handler has that name.
     UNKNOWN_HANDLER = "unknown_handler"
     #: The task was deleted while this instance waited.
     TASK_DELETED = "task_deleted"
     #: The params no longer fit the handler's schema.
     INVALID_PARAMS = "invalid_params"
+
+
+#: Why a tick was passed over that no scheduler had decided when its schedule was given up.
+PASSED_OVER = frozenset({Reason.EDITED, Reason.PAUSED})

@@ -26,9 +26,7 @@ class Pool(models.Model):
     id = models.AutoField(primary_key=True)
     namespace = models.ForeignKey(Namespace, models.PROTECT, related_name="pools", verbose_name=_("namespace"))
     name = models.CharField(_("name"), max_length=100, help_text=_("Unique within the namespace."))
-    slots = models.PositiveIntegerField(
-        _("slots"), default=1, help_text=_("0 admits nothing more; what runs goes on.")
-    )
+    slots = models.PositiveIntegerField(_("slots"), default=1, help_text=_("0 admits nothing more; what runs goes on."))
     description = models.TextField(_("description"), blank=True)
     created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
 
