@@ -167,7 +167,7 @@ def _read_clock(task_id: int) -> ClockState:
 def _read_periods(task_id: int, start: datetime, end: datetime) -> tuple[list[Period], datetime]:
     """Return the periods that have a part in the range, and the moment up to which the answer is complete."""
     mine = SchedulePeriod.objects.filter(task=task_id).order_by("id")
-    first = mine.filter(begins_at__lt=start).order_by("-id").values_list("id", flat=True).first()
+    first = mine.filter(took_over_at__lt=start).order_by("-id").values_list("id", flat=True).first()
     rows = list(mine.filter(id__gte=first or 0)[: _MOST_PERIODS + 1])
     if len(rows) > _MOST_PERIODS:
         # The last one is cut off, and with it what it may say about ticks of the one before.

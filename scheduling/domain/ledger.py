@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import islice
 
 from scheduling.domain.errors import gettext_noop
-from scheduling.domain.periods import Period, range_of
+from scheduling.domain.periods import Period, find_change
 from scheduling.domain.states import PASSED_OVER, InstanceState, Reason
 
 #: A tick whose instance was made more than so much after its moment was late.
@@ -127,7 +127,7 @@ def explain(
         if (record := own.get(tick)) is not None:
             entries.append(_of_record(record))
             continue
-        change = range_of(tick, index, periods)
+        change = find_change(tick, index, periods)
         # Where an edit carried an old tick along, the instance of that one spans what the edit passed over.
         cover = next(
             (

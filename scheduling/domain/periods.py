@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from scheduling.domain.misfire import MISSED_COUNT_CAP
 from scheduling.domain.states import Reason
 from scheduling.domain.triggers.base import Trigger
 from scheduling.domain.triggers.bounds import INSTANT
-from scheduling.domain.triggers.walk import latest_fire
+from scheduling.domain.triggers.walk import fires_between, latest_fire
+
+#: Two schedules overlap for a minute at most, and nothing fires more often than ten times a second.
+MOST_SINGLE = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +33,10 @@ class Period:
     undecided_after: datetime | None = None
     to_record: bool = False
     version: int = 0
+
+    def yields(self, moment: datetime) -> bool:
+        """Tell whether ``moment`` is a tick of the schedule."""
+        return self.trigger is not None and self.trigger.next_after(moment - INSTANT) == moment
 
     @property
     def ends_previous_at(self) -> datetime:
@@ -72,32 +79,34 @@ class PassedOver:
 def ticks_of(periods: Sequence[Period], *, start: datetime, end: datetime, limit: int) -> list[tuple[datetime, int]]:
     """Return the first ``limit`` ticks in [``start``, ``end``], each with the index of its period, oldest first.
 
-    ``periods`` are in the order in which they were opened.
+    ``periods`` are in the order in which they were opened; a tick of two schedules belongs to the newer one.
     """
-    ticks: list[tuple[datetime, int]] = []
+    ticks: dict[datetime, int] = {}
     for index, period in enumerate(periods):
         if period.trigger is None:
             continue
-        if len(ticks) >= limit and period.begins_at >= max(ticks)[0]:
+        if len(ticks) >= limit and period.begins_at >= max(ticks):
             break
         last = end
         if index + 1 < len(periods):
             last = min(last, periods[index + 1].ends_previous_at)
-        moment = max(period.begins_at, start - INSTANT)
-        found = 0
-        while found < limit and (tick := period.trigger.next_after(moment)) is not None and tick <= last:
-            ticks.append((tick, index))
-            moment = tick
-            found += 1
-    return sorted(ticks)[:limit]
+        fires = fires_between(period.trigger, max(period.begins_at, start - INSTANT), last)
+        ticks.update(dict.fromkeys(islice(fires, limit), index))
+    return sorted(ticks.items())[:limit]
 
 
-def range_of(tick: datetime, index: int, periods: Sequence[Period]) -> Period | None:
-    """Return the change that passed over ``tick``, one of the period at ``index``; None when none did."""
+def find_change(tick: datetime, index: int, periods: Sequence[Period]) -> Period | None:
+    """Return the change that passed over ``tick``, one of the period at ``index``; None when none did.
+
+    One that the new schedule has as well, and had yet to decide, goes on as a tick of that one.
+    """
+    change = None
     for later in periods[index + 1 :]:
-        if later.undecided_after is not None and later.undecided_after < tick <= later.ends_previous_at:
-            return later
-    return None
+        if later.begins_at < tick <= later.ends_previous_at and later.yields(tick):
+            change = None
+        elif change is None and later.undecided_after is not None and later.undecided_after < tick:
+            change = later if tick <= later.ends_previous_at else None
+    return change
 
 
 def find_passed_over(periods: Sequence[Period], index: int) -> PassedOver | None:
@@ -108,23 +117,40 @@ def find_passed_over(periods: Sequence[Period], index: int) -> PassedOver | None
     change = periods[index]
     if change.undecided_after is None:
         return None
-    # What an earlier change has passed over is not passed over again.
-    earlier = [each.ends_previous_at for each in periods[:index] if each.undecided_after is not None]
-    start, end = max([change.undecided_after, *earlier]), change.ends_previous_at
-    latest = first = None
-    reason, version, count = Reason.EDITED, 0, 0
-    for period, following in pairwise(periods[: index + 1]):
-        if period.trigger is None:
+    known = periods[: index + 1]
+    # Where two schedules overlap, for some seconds at most, each tick is looked at; elsewhere they are counted.
+    single: dict[datetime, int] = {}
+    low = change.undecided_after
+    for each in known[1:]:
+        if each.undecided_after is None:
             continue
-        low, high = max(start, period.begins_at), min(end, following.ends_previous_at)
-        fire = latest_fire(period.trigger, low, high) if low < high else None
-        if fire is None:
+        start = max(each.begins_at, change.undecided_after)
+        shared = ticks_of(known[:index], start=start + INSTANT, end=each.ends_previous_at, limit=MOST_SINGLE)
+        single |= {tick: owner for tick, owner in shared if find_change(tick, owner, known) is change}
+        if each is not change:
+            low = max(low, each.ends_previous_at)
+    high = min(change.begins_at, change.ends_previous_at)
+    count, first, latest = 0, None, None
+    for position, (period, following) in enumerate(pairwise(known)):
+        begin, end = max(low, period.begins_at), min(high, following.ends_previous_at)
+        if period.trigger is None or begin >= end or (fire := latest_fire(period.trigger, begin, end)) is None:
             continue
-        count += period.trigger.count_between(low, high, cap=MISSED_COUNT_CAP)
-        oldest = period.trigger.next_after(low)
-        first = oldest if first is None else first
-        latest, version = fire, period.version
-        reason = Reason.EDITED if period.enabled else Reason.PAUSED
-    if latest is None or first is None:
+        count += period.trigger.count_between(begin, end, cap=MISSED_COUNT_CAP)
+        first = first or period.trigger.next_after(begin)
+        latest = (fire, position)
+    if first is not None and latest is not None:
+        single |= {first: latest[1], latest[0]: latest[1]}
+        count += len(single.keys() - {first, latest[0]})
+    else:
+        count = len(single)
+    if not single:
         return None
-    return PassedOver(at=latest, since=first, count=min(count, MISSED_COUNT_CAP), reason=reason, version=version)
+    at = max(single)
+    last = periods[single[at]]
+    return PassedOver(
+        at=at,
+        since=min(single),
+        count=min(count, MISSED_COUNT_CAP),
+        reason=Reason.EDITED if last.enabled else Reason.PAUSED,
+        version=last.version,
+    )

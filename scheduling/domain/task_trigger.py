@@ -19,7 +19,7 @@ def spec_of_task(
     trigger: str,
     cron_expression: str,
     timezone: str,
-    every_seconds: int | None,
+    every_seconds: float | None,
     anchor_at: datetime | None,
     run_at: datetime | None,
     dst_gap: str,

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from django.db import migrations, models
 
+import scheduling.models.seconds
+
 SQL = Path(__file__).parent / "sql"
 
 
@@ -12,6 +14,16 @@ class Migration(migrations.Migration):
     dependencies = [("scheduling", "0003_limits")]
 
     operations = [
+        migrations.AlterField(
+            model_name="task",
+            name="every_seconds",
+            field=scheduling.models.seconds.SecondsField(
+                blank=True,
+                help_text="The interval, or the delay after an instance has ended; 0.1 or more, to the millisecond.",
+                null=True,
+                verbose_name="every (seconds)",
+            ),
+        ),
         migrations.AddField(
             model_name="scheduleperiod",
             name="to_record",

@@ -16,10 +16,10 @@ BATCH = 200
 
 _OPEN = "SELECT id, task_id FROM rota_schedule_period WHERE to_record ORDER BY id LIMIT %(limit)s"
 
-# The periods of those tasks, back to the one in which the undecided stretch begins, with what they said.
+# The periods of those tasks, back to the one whose beginning ended every tick before the undecided stretch.
 _PERIODS = """
 WITH open AS MATERIALIZED (
-    SELECT task_id, max(id) AS last, min(undecided_after) AS since FROM rota_schedule_period
+    SELECT task_id, min(id) AS earliest, max(id) AS last, min(undecided_after) AS since FROM rota_schedule_period
     WHERE id = ANY(%(ids)s) GROUP BY task_id
 )
 SELECT p.task_id, p.id, p.begins_at, p.took_over_at, p.enabled, p.version, p.undecided_after, p.to_record,
@@ -27,7 +27,7 @@ SELECT p.task_id, p.id, p.begins_at, p.took_over_at, p.enabled, p.version, p.und
 FROM open o
 CROSS JOIN LATERAL (
     SELECT coalesce(max(f.id), 0) AS id FROM rota_schedule_period f
-    WHERE f.task_id = o.task_id AND f.id < o.last AND f.begins_at <= o.since
+    WHERE f.task_id = o.task_id AND f.id < o.earliest AND f.took_over_at <= o.since
 ) first
 JOIN rota_schedule_period p ON p.task_id = o.task_id AND p.id BETWEEN first.id AND o.last
 LEFT JOIN rota_task_revision r ON r.task_id = p.task_id AND r.version = p.version

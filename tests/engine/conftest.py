@@ -21,7 +21,10 @@ def make_world(conn: Connection) -> Iterator[MakeWorld]:
     worlds: list[World] = []
 
     def make(**over: Any) -> World:
-        worlds.append(World(conn, **over))
+        # One at a time: each holds connections of its own.
+        for world in worlds:
+            world.loop.close()
+        worlds[:] = [World(conn, **over)]
         return worlds[-1]
 
     yield make
