@@ -12,14 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from scheduling.db import callers_connection
-from scheduling.domain.errors import InvalidField
-from scheduling.domain.ledger import ClockState, LedgerEntry, LedgerPeriod, TickRecord, TickState, explain, ticks_of
-from scheduling.domain.policies import TriggerKind
-from scheduling.domain.states import Origin
-from scheduling.domain.task_trigger import TRIGGER_FIELDS, spec_of_task
-from scheduling.domain.triggers.base import Trigger
+from scheduling.domain.ledger import ClockState, LedgerEntry, TickRecord, TickState, explain
+from scheduling.domain.periods import Period, ticks_of
+from scheduling.domain.states import PASSED_OVER, Origin
+from scheduling.domain.task_trigger import trigger_of_stored
 from scheduling.domain.triggers.bounds import INSTANT
-from scheduling.domain.triggers.registry import build_trigger
 from scheduling.models import SchedulePeriod, Task, TaskInstance, TaskRevision
 
 #: The most ticks of one answer; the next one goes on where it ended.
@@ -30,11 +27,6 @@ _MOST_PERIODS = 1000
 
 #: The most instances that one answer shows beside those of the ticks, which are backfills of theirs.
 _MOST_BACKFILLED = 5 * MOST_TICKS
-
-_MOMENTS = ("anchor_at", "run_at", "starts_at", "ends_at")
-
-#: Triggers whose ticks follow from what ran before, so that the instances are all that can be listed.
-_WITHOUT_TICKS = (TriggerKind.MANUAL, TriggerKind.FIXED_DELAY)
 
 TICK_STATE_LABELS = {
     TickState.RAN: gettext_lazy("ran"),
@@ -133,7 +125,7 @@ def read_ledger(task: Task, *, from_at: datetime, until_at: datetime, most: int 
         end = instances[-1].scheduled_for
         ticks = [each for each in ticks if each[0] <= end]
     # Whatever stands for a tick of the period and lies after it is the next one that the trigger made.
-    following = list(_instances(task).filter(scheduled_for__gt=end, fire_key="")[:2]) if ticks else []
+    following = _following(task, end) if ticks else []
     found = {each.pk: each for each in [*instances, *following]}
     entries = explain(
         ticks,
@@ -172,10 +164,10 @@ def _read_clock(task_id: int) -> ClockState:
     )
 
 
-def _read_periods(task_id: int, start: datetime, end: datetime) -> tuple[list[LedgerPeriod], datetime]:
+def _read_periods(task_id: int, start: datetime, end: datetime) -> tuple[list[Period], datetime]:
     """Return the periods that have a part in the range, and the moment up to which the answer is complete."""
     mine = SchedulePeriod.objects.filter(task=task_id).order_by("id")
-    first = mine.filter(begins_at__lt=start).order_by("-id").values_list("id", flat=True).first()
+    first = mine.filter(took_over_at__lt=start).order_by("-id").values_list("id", flat=True).first()
     rows = list(mine.filter(id__gte=first or 0)[: _MOST_PERIODS + 1])
     if len(rows) > _MOST_PERIODS:
         # The last one is cut off, and with it what it may say about ticks of the one before.
@@ -185,33 +177,19 @@ def _read_periods(task_id: int, start: datetime, end: datetime) -> tuple[list[Le
     definitions: dict[int, Mapping[str, Any]] = dict(
         TaskRevision.objects.filter(task=task_id, version__in=versions).values_list("version", "definition")
     )
-    triggers = {version: _trigger_of(task_id, definition) for version, definition in definitions.items()}
+    triggers = {version: trigger_of_stored(task_id, definition) for version, definition in definitions.items()}
     periods = [
-        LedgerPeriod(
+        Period(
             begins_at=row.begins_at,
+            took_over_at=row.took_over_at,
             enabled=row.enabled,
             trigger=triggers.get(row.version),
             undecided_after=row.undecided_after,
+            to_record=row.to_record,
         )
         for row in rows
     ]
     return periods, end
-
-
-def _trigger_of(task_id: int, definition: Mapping[str, Any]) -> Trigger | None:
-    """Return the trigger of a stored version, or None when it had no ticks of its own or could not be read."""
-    if definition.get("trigger") in _WITHOUT_TICKS:
-        return None
-    fields = {name: definition.get(name) for name in TRIGGER_FIELDS}
-    moments = {name: _moment(definition.get(name)) for name in (*_MOMENTS, "created_at")}
-    try:
-        return build_trigger(spec_of_task(task_id=task_id, **{**fields, **moments}))  # type: ignore[arg-type] # as stored
-    except (InvalidField, ValueError):
-        return None
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _instances(task: Task) -> Any:
@@ -221,6 +199,12 @@ def _instances(task: Task) -> Any:
         .defer("params")
         .order_by("scheduled_for")
     )
+
+
+def _following(task: Task, end: datetime) -> list[TaskInstance]:
+    later = _instances(task).filter(scheduled_for__gt=end, fire_key="")
+    # What a tick that edits carried along became comes after all that those edits passed over.
+    return [*later[:2], *later.exclude(reason__in=PASSED_OVER)[:2]]
 
 
 def _record(instance: TaskInstance) -> TickRecord:

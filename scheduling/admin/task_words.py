@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
 from accounts.admin.cells import absolute
 from scheduling.domain.policies import TriggerKind
 from scheduling.models import Task
+from scheduling.models.seconds import plain_seconds
 
 
 def task_zone(task: Task) -> ZoneInfo | None:
@@ -34,9 +36,9 @@ def trigger_words(task: Task) -> str:
             return _("by hand")
 
 
-def span(seconds: int) -> str:
+def span(seconds: float) -> str:
     """Return a length of time in the units that express it exactly: 90 s, 5 min, 2 h, 1 d."""
     for size, unit in ((86_400, _("%(n)d d")), (3600, _("%(n)d h")), (60, _("%(n)d min"))):
         if seconds and seconds % size == 0:
             return unit % {"n": seconds // size}
-    return _("%(n)d s") % {"n": seconds}
+    return _("%(n)s s") % {"n": localize(plain_seconds(seconds))}

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from accounts.api.fields import MomentField, NamespaceField
 from accounts.api.serializers import StrictModelSerializer
+from scheduling.api.seconds import SecondsField
 from scheduling.domain.task_trigger import TRIGGER_FIELDS
 from scheduling.models import Task
 
@@ -36,6 +37,11 @@ class TriggerSerializer(StrictModelSerializer[Task]):
     after = MomentField(required=False, help_text=_("The first fire lies after this moment; by default, now."))
     viewer_timezone = serializers.CharField(
         required=False, help_text=_("An IANA name: shows each fire on that wall clock as well.")
+    )
+    every_seconds = SecondsField(
+        required=False,
+        allow_null=True,
+        help_text=_("The interval, or the delay after an instance has ended; 0.1 or more, to the millisecond."),
     )
     namespace = NamespaceField(required=False, help_text=_("Where the calendars are."))
     calendars = serializers.ListField(child=serializers.CharField(trim_whitespace=False), required=False)

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from accounts.api.fields import MomentField, NamespaceField
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
+from scheduling.api.seconds import SecondsField
 from scheduling.domain.task_trigger import TRIGGER_FIELDS
 from scheduling.models import Task
 from scheduling.task_state import TASK_STATE_CHOICES, clock_of, state_of
@@ -40,6 +41,11 @@ class TaskSerializer(StrictModelSerializer[Task]):
     )
     params = ParamsField(
         required=False, help_text=_("What the handler gets; GET /handlers/ has the JSON Schema of each handler.")
+    )
+    every_seconds = SecondsField(
+        required=False,
+        allow_null=True,
+        help_text=_("The interval, or the delay after an instance has ended; 0.1 or more, to the millisecond."),
     )
     calendars = CalendarNamesField(
         required=False, help_text=_("The names of calendars of its namespace; a tick that they black out is skipped.")

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 
 from scheduling.domain.errors import gettext_noop
-from scheduling.domain.states import InstanceState, Reason
-from scheduling.domain.triggers.base import Trigger
-from scheduling.domain.triggers.bounds import INSTANT
+from scheduling.domain.periods import Period, find_change
+from scheduling.domain.states import PASSED_OVER, InstanceState, Reason
 
 #: A tick whose instance was made more than so much after its moment was late.
 LATE_AFTER = timedelta(seconds=1)
@@ -43,11 +43,6 @@ class TickState(StrEnum):
     UNEXPLAINED = "unexplained"
 
 
-#: Reasons of a skip that no instance records.
-EDITED = "edited"
-PAUSED = "paused"
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TickRecord:
     """What the ledger needs to know of an instance that a trigger made."""
@@ -68,20 +63,6 @@ class TickRecord:
     def stands_for(self, tick: datetime) -> bool:
         """Whether ``tick`` is among the missed ones that this instance took together."""
         return self.missed_since is not None and self.missed_since <= tick <= self.scheduled_for
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LedgerPeriod:
-    """A stretch with one schedule: its ticks are those of the trigger later than ``begins_at``, up to the next one.
-
-    ``undecided_after`` is set where the clock began anew: earlier ticks later than this had not been decided.
-    ``trigger`` None: the schedule could not be read, so there were no ticks.
-    """
-
-    begins_at: datetime
-    enabled: bool
-    trigger: Trigger | None
-    undecided_after: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,31 +104,10 @@ class LedgerEntry:
     params: Mapping[str, object] = field(default_factory=dict)
 
 
-def ticks_of(
-    periods: Sequence[LedgerPeriod], *, start: datetime, end: datetime, limit: int
-) -> list[tuple[datetime, int]]:
-    """Return the first ``limit`` ticks in [``start``, ``end``], each with the index of its period, oldest first.
-
-    ``periods`` are in the order in which they were opened.
-    """
-    ticks: list[tuple[datetime, int]] = []
-    for index, period in enumerate(periods):
-        if period.trigger is None:
-            continue
-        last = end
-        if index + 1 < len(periods):
-            last = min(last, periods[index + 1].begins_at)
-        moment = max(period.begins_at, start - INSTANT)
-        while len(ticks) < limit and (tick := period.trigger.next_after(moment)) is not None and tick <= last:
-            ticks.append((tick, index))
-            moment = tick
-    return sorted(ticks)
-
-
 def explain(
     ticks: Iterable[tuple[datetime, int]],
     *,
-    periods: Sequence[LedgerPeriod],
+    periods: Sequence[Period],
     records: Sequence[TickRecord],
     clock: ClockState,
     forgotten: Iterable[object] = (),
@@ -167,13 +127,20 @@ def explain(
         if (record := own.get(tick)) is not None:
             entries.append(_of_record(record))
             continue
-        place = bisect_left(ends, tick)
-        # Spans may overlap where an edit carried an old tick along; two neighbours are enough to look at.
-        cover = next((each for each in covers[place : place + 2] if each.stands_for(tick)), None)
+        change = find_change(tick, index, periods)
+        # Where an edit carried an old tick along, the instance of that one spans what the edit passed over.
+        cover = next(
+            (
+                each
+                for each in islice(covers, bisect_left(ends, tick), None)
+                if each.stands_for(tick) and (each.reason in PASSED_OVER) is (change is not None)
+            ),
+            None,
+        )
         if cover is not None:
             entries.append(_covered(tick, cover))
         else:
-            entries.append(_without_record(tick, index, periods, clock, gone))
+            entries.append(_without_record(tick, change, clock, gone))
     planned = {tick for tick, _ in ticks}
     entries += [_of_record(record) for record in records if record.scheduled_for not in planned]
     return sorted(entries, key=lambda entry: entry.at)
@@ -193,7 +160,7 @@ def _of_record(record: TickRecord) -> LedgerEntry:
 
 
 def _covered(tick: datetime, cover: TickRecord) -> LedgerEntry:
-    if cover.skipped and cover.reason in (Reason.MISFIRE, Reason.CALENDAR):
+    if cover.skipped and cover.reason in (Reason.MISFIRE, Reason.CALENDAR, *PASSED_OVER):
         return LedgerEntry(
             at=tick,
             state=TickState.SKIPPED,
@@ -210,17 +177,11 @@ def _covered(tick: datetime, cover: TickRecord) -> LedgerEntry:
     )
 
 
-def _without_record(
-    tick: datetime, index: int, periods: Sequence[LedgerPeriod], clock: ClockState, gone: set[object]
-) -> LedgerEntry:
-    for earlier, later in zip(periods[index:], periods[index + 1 :], strict=False):
-        if later.undecided_after is not None and later.undecided_after < tick <= later.begins_at:
-            if earlier.enabled:
-                message = gettext_noop("The schedule was edited before a scheduler had taken this tick up.")
-                return LedgerEntry(at=tick, state=TickState.SKIPPED, reason=EDITED, message=message)
-            message = gettext_noop("The task was paused, and its schedule began anew when it went on.")
-            return LedgerEntry(at=tick, state=TickState.SKIPPED, reason=PAUSED, message=message)
-    if clock.has_yet_to_decide(tick):
+def _without_record(tick: datetime, change: Period | None, clock: ClockState, gone: set[object]) -> LedgerEntry:
+    if change is not None and change.to_record:
+        message = gettext_noop("The schedule was changed since; a scheduler is about to record this tick as skipped.")
+        return LedgerEntry(at=tick, state=TickState.DUE, message=message)
+    if change is None and clock.has_yet_to_decide(tick):
         if not clock.enabled:
             message = gettext_noop("The task is paused; what it misses is decided when it goes on.")
             return LedgerEntry(at=tick, state=TickState.PAUSED, message=message)

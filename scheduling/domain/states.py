@@ -122,6 +122,10 @@ class Reason(StrEnum):
     MISFIRE = "misfire"
     #: A calendar says that it does not run then.
     CALENDAR = "calendar"
+    #: The schedule was edited before this tick was decided.
+    EDITED = "edited"
+    #: The task was paused then, and its schedule began anew when it went on.
+    PAUSED = "paused"
     #: No installed handler has that name.
     UNKNOWN_HANDLER = "unknown_handler"
     #: The task was deleted while this instance waited.
@@ -134,3 +138,7 @@ class Reason(StrEnum):
     CPU_LIMIT = "cpu_limit"
     #: The task has limits that this worker cannot hold it to.
     LIMITS_UNSUPPORTED = "limits_unsupported"
+
+
+#: Why a tick was passed over that no scheduler had decided when its schedule was given up.
+PASSED_OVER = frozenset({Reason.EDITED, Reason.PAUSED})

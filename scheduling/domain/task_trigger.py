@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
 
+from scheduling.domain.errors import InvalidField
 from scheduling.domain.policies import TriggerKind
-from scheduling.domain.triggers.registry import TriggerSpec
+from scheduling.domain.triggers.base import Trigger
+from scheduling.domain.triggers.registry import TriggerSpec, build_trigger
 
 
 def spec_of_task(
@@ -15,7 +19,7 @@ def spec_of_task(
     trigger: str,
     cron_expression: str,
     timezone: str,
-    every_seconds: int | None,
+    every_seconds: float | None,
     anchor_at: datetime | None,
     run_at: datetime | None,
     dst_gap: str,
@@ -59,3 +63,27 @@ TRIGGER_FIELDS = (
     "starts_at",
     "ends_at",
 )
+
+_MOMENTS = ("anchor_at", "run_at", "starts_at", "ends_at")
+
+#: Triggers whose ticks follow from what ran before, or from nothing at all.
+_WITHOUT_TICKS = (TriggerKind.MANUAL, TriggerKind.FIXED_DELAY)
+
+
+def trigger_of_stored(task_id: int, definition: Mapping[str, Any]) -> Trigger | None:
+    """Return the trigger of a version as its revision stores it, moments as ISO texts.
+
+    None when that version had no ticks that follow from its definition alone, or could not be read.
+    """
+    if definition.get("trigger") in _WITHOUT_TICKS:
+        return None
+    fields = {name: definition.get(name) for name in TRIGGER_FIELDS}
+    moments = {name: _moment(definition.get(name)) for name in (*_MOMENTS, "created_at")}
+    try:
+        return build_trigger(spec_of_task(task_id=task_id, **{**fields, **moments}))  # type: ignore[arg-type] # as stored
+    except (InvalidField, ValueError):
+        return None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)

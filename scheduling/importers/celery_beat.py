@@ -118,9 +118,10 @@ def _trigger(source: _Source, found: Imported, label: str, row: Row) -> dict[str
 
 def _interval(row: Row, schedule: Row) -> dict[str, Any]:
     seconds = Decimal(schedule["every"]) * _PERIOD_SECONDS[schedule["period"]]
-    if seconds < 1 or seconds != int(seconds):
-        raise CannotCarryOver(_("an interval of %(seconds)s s is no whole number of seconds.") % {"seconds": seconds})
-    trigger: dict[str, Any] = {"trigger": "interval", "every_seconds": int(seconds)}
+    if seconds < Decimal("0.1") or seconds != round(seconds, 3):
+        raise CannotCarryOver(_("an interval of %(seconds)s s is too short or too fine.") % {"seconds": seconds})
+    whole = seconds == int(seconds)
+    trigger: dict[str, Any] = {"trigger": "interval", "every_seconds": int(seconds) if whole else float(seconds)}
     # Celery counts from the last run; as the anchor it keeps the rhythm.
     if anchor := row.get("last_run_at") or row.get("start_time"):
         trigger["anchor_at"] = write_plain(anchor.replace(microsecond=0))

@@ -16,6 +16,7 @@ from scheduling.domain.misfire import CatchUp
 from scheduling.domain.policies import Backoff, OnWorkerLost, Overlap, TriggerKind
 from scheduling.models.calendar import Calendar
 from scheduling.models.pool import Pool
+from scheduling.models.seconds import SecondsField
 
 QUEUE_NAME = RegexValidator(
     r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z",
@@ -90,11 +91,11 @@ class Task(models.Model):
         default="UTC",
         help_text=_("An IANA name, such as Europe/Berlin. The cron expression is read on its wall clock."),
     )
-    every_seconds = models.PositiveIntegerField(
+    every_seconds = SecondsField(
         _("every (seconds)"),
         null=True,
         blank=True,
-        help_text=_("The interval, or the delay after an instance has ended."),
+        help_text=_("The interval, or the delay after an instance has ended; 0.1 or more, to the millisecond."),
     )
     anchor_at = models.DateTimeField(
         _("anchor"),

@@ -9,7 +9,7 @@ from scheduling.engine.rearm import find_awaiting, find_ends, rearm
 from scheduling.runtime.clock_reader import ClockReader, KnownClock
 
 #: Between two looks at most half of the shortest delay passes, so that its next run is known before it is due.
-SHORTEST_PAUSE = timedelta(seconds=0.25)
+SHORTEST_PAUSE = timedelta(seconds=0.05)
 
 
 class EndWatch:

@@ -29,6 +29,7 @@ from scheduling.runtime.backfills import BACKFILLS, run_backfills
 from scheduling.runtime.clock_reader import ClockReader, KnownClock
 from scheduling.runtime.end_watch import EndWatch
 from scheduling.runtime.maintainer import Chores, Maintainer
+from scheduling.runtime.passed_over import BATCH, record_passed_over
 from scheduling.runtime.registry import Registry
 from scheduling.runtime.surroundings import Surroundings
 from scheduling.runtime.tally import Tally
@@ -173,14 +174,14 @@ class SchedulerLoop:
     # Reading ahead
 
     def _read(self, conn: Connection) -> None:
-        if self._complete_until is None:
-            self._sync_clock(conn)
-            while self._reader.plan_dirty(conn) == 1000:
-                self._watch.turned()
-        elif self._clock.now() < self._read_again_at:
+        if self._complete_until is not None and self._clock.now() < self._read_again_at:
             return
-        else:
-            self._sync_clock(conn)
+        self._sync_clock(conn)
+        # Each time, and not only when told to: a hint may have been lost.
+        while record_passed_over(conn) == BATCH:
+            self._watch.turned()
+        while self._reader.plan_dirty(conn) == 1000:
+            self._watch.turned()
         until = self._clock.now() + timedelta(seconds=self._conf.HORIZON_SECONDS)
         self._reader.forget_calendars()
         clocks, complete_until = self._reader.window(conn, until=until, limit=self._conf.READ_BATCH)

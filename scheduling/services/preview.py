@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
+from django.utils.formats import localize
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -153,8 +154,11 @@ def trigger_words(spec: TriggerSpec) -> str:
             return _("Only by hand, by the API, or by code")
 
 
-def length_words(seconds: int) -> str:
+def length_words(seconds: float) -> str:
     """Return a length of time in the largest unit that expresses it exactly: 5 minutes, 36 hours, 1 day."""
+    if seconds != int(seconds):
+        return _("%(n)s seconds") % {"n": localize(seconds)}
+    seconds = int(seconds)
     if seconds and seconds % 86_400 == 0:
         return ngettext("%(n)d day", "%(n)d days", seconds // 86_400) % {"n": seconds // 86_400}
     if seconds and seconds % 3600 == 0:

@@ -62,12 +62,13 @@ def test_every_value_that_json_knows_survives_yaml(value: Any) -> None:
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - Hypothesis adds the zone
 names = st.text(string.ascii_letters + string.digits + "äß#:-' .", min_size=1, max_size=30).map(str.strip).filter(bool)
 seconds = st.integers(1, 10**6)
+spans = st.one_of(seconds, st.integers(100, 10**6).map(lambda thousandths: thousandths / 1000))
 triggers = st.one_of(
     st.just({"trigger": "manual"}),
     st.sampled_from(["*/5 * * * *", "0 0 12 L * *", "30 2 * * mon#1", "@daily", "H H * * *"]).map(
         lambda text: {"trigger": "cron", "cron_expression": text}
     ),
-    st.fixed_dictionaries({"trigger": st.just("interval"), "every_seconds": seconds}, optional={"anchor_at": moments}),
+    st.fixed_dictionaries({"trigger": st.just("interval"), "every_seconds": spans}, optional={"anchor_at": moments}),
     st.fixed_dictionaries({"trigger": st.just("once"), "run_at": moments.filter(lambda at: at.year > 2050)}),
     st.fixed_dictionaries({"trigger": st.just("once"), "delay_seconds": seconds}),
 )
@@ -161,6 +162,8 @@ def test_an_export_holds_every_field_that_a_task_has_and_no_default(namespace: o
                 unusual[name] = {"command": "false"}
             case kind if kind.endswith("IntegerField"):
                 unusual[name] = 7
+            case "FloatField":
+                unusual[name] = 7.5
             case _:
                 unusual[name] = choices[0] if choices else f"{name}-x"
     make_task(name="unusual", **unusual)

@@ -196,7 +196,7 @@ def test_a_delay_that_cannot_be_understood_any_more_says_so_beside_the_clock(
     conn.execute("UPDATE rota_task SET every_seconds = 0 WHERE id = %s", [task.pk])
     end(conn, task)
     look_anew(loop)
-    assert "between 1 and" in clock_of(task).error
+    assert "between 0.1 and" in clock_of(task).error
     Task.objects.filter(pk=task.pk).update(every_seconds=60)
     look_anew(loop)
     assert (clock_of(task).error, clock_of(task).awaits_end) == ("", False)

@@ -58,6 +58,7 @@ def test_no_english_day_or_month_is_left_in_a_chinese_sentence() -> None:
         (cron("0 0 * * mon"), 1 / 7),
         (cron("0 0 1 1 *"), 0),
         (TriggerSpec(kind="interval", every_seconds=7200), 12),
+        (TriggerSpec(kind="interval", every_seconds=0.1), 864_000),
         (TriggerSpec(kind="manual"), None),
         (TriggerSpec(kind="fixed_delay", every_seconds=60), None),
     ],

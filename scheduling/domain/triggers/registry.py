@@ -23,6 +23,8 @@ __all__ = ["TriggerSpec", "build_trigger", "next_fires"]
 
 #: What the multiples of an interval are counted from when nothing else is given.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Shorter intervals are for other tools: each tick costs rows.
+MIN_EVERY_SECONDS = 0.1
 #: A hundred years; longer intervals are typing errors.
 MAX_EVERY_SECONDS = 100 * 366 * 24 * 60 * 60
 
@@ -40,7 +42,7 @@ class TriggerSpec:
     kind: str
     cron_expression: str = ""
     timezone: str = "UTC"
-    every_seconds: int | None = None
+    every_seconds: float | None = None
     anchor: datetime | None = None
     at: datetime | None = None
     dst_gap: str = DstGap.RUN_AFTER_GAP
@@ -81,13 +83,8 @@ def _build_cron(spec: TriggerSpec) -> Trigger:
 def _build_interval(spec: TriggerSpec) -> Trigger:
     if spec.every_seconds is None:
         raise InvalidField("every_seconds", gettext_noop("Say how many seconds lie between two fires."))
-    if not 1 <= spec.every_seconds <= MAX_EVERY_SECONDS:
-        raise InvalidField(
-            "every_seconds",
-            gettext_noop("The interval must be between 1 and %(limit)d seconds."),
-            {"limit": MAX_EVERY_SECONDS},
-        )
-    return IntervalTrigger(timedelta(seconds=spec.every_seconds), spec.anchor or EPOCH)
+    message = gettext_noop("The interval must be between %(least)s and %(limit)d seconds.")
+    return IntervalTrigger(_length(spec.every_seconds, message), spec.anchor or EPOCH)
 
 
 def _build_fixed_delay(spec: TriggerSpec) -> Trigger:
@@ -95,13 +92,16 @@ def _build_fixed_delay(spec: TriggerSpec) -> Trigger:
         raise InvalidField(
             "every_seconds", gettext_noop("Say how many seconds lie between the end of one instance and the next.")
         )
-    if not 1 <= spec.every_seconds <= MAX_EVERY_SECONDS:
-        raise InvalidField(
-            "every_seconds",
-            gettext_noop("The delay must be between 1 and %(limit)d seconds."),
-            {"limit": MAX_EVERY_SECONDS},
-        )
-    return FixedDelayTrigger(timedelta(seconds=spec.every_seconds), spec.starts_at)
+    message = gettext_noop("The delay must be between %(least)s and %(limit)d seconds.")
+    return FixedDelayTrigger(_length(spec.every_seconds, message), spec.starts_at)
+
+
+def _length(seconds: float, message: str) -> timedelta:
+    if not MIN_EVERY_SECONDS <= seconds <= MAX_EVERY_SECONDS:
+        raise InvalidField("every_seconds", message, {"least": MIN_EVERY_SECONDS, "limit": MAX_EVERY_SECONDS})
+    if round(seconds, 3) != seconds:
+        raise InvalidField("every_seconds", gettext_noop("At most three decimals: milliseconds."))
+    return timedelta(seconds=seconds)
 
 
 def _build_once(spec: TriggerSpec) -> Trigger:

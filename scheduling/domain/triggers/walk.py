@@ -1,5 +1,6 @@
 """Finding and counting fires with nothing but a trigger's own two answers."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
 
@@ -14,6 +15,13 @@ def next_fires(trigger: Trigger, after: datetime, count: int) -> list[datetime]:
         fires.append(fire)
         moment = fire
     return fires
+
+
+def fires_between(trigger: Trigger, after: datetime, until: datetime) -> Iterator[datetime]:
+    """Yield the fires later than ``after`` and not later than ``until``, in order."""
+    while (fire := trigger.next_after(after)) is not None and fire <= until:
+        yield fire
+        after = fire
 
 
 # After an outage many tasks with one expression ask the same question in one batch.

@@ -51,6 +51,8 @@ def read_plain(field: models.Field[Any, Any], value: Any) -> Any:
             return _expect(value, bool, _("This is true or false."))
         case models.IntegerField():
             return _whole_number(value)
+        case models.FloatField():
+            return _number(value)
         case models.DateTimeField():
             return _moment(value)
         case models.DateField():
@@ -108,6 +110,12 @@ def _whole_number(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise WrongValue(_("This is a whole number."))
     return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise WrongValue(_("This is a number."))
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _moment(value: Any) -> datetime:

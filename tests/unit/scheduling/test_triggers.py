@@ -24,8 +24,8 @@ def utc(text: str) -> datetime:
 
 
 @steady
-@given(st.integers(1, 10**7), moments, moments)
-def test_an_interval_fires_at_whole_multiples_from_its_anchor(every: int, anchor: datetime, moment: datetime) -> None:
+@given(st.integers(1, 10**7) | st.integers(100, 10**7).map(lambda each: each / 1000), moments, moments)
+def test_an_interval_fires_at_whole_multiples_from_its_anchor(every: float, anchor: datetime, moment: datetime) -> None:
     trigger = build_trigger(TriggerSpec(kind="interval", every_seconds=every, anchor=anchor))
     fire = trigger.next_after(moment)
     assert fire is not None
@@ -185,6 +185,10 @@ def test_a_fixed_delay_begins_at_its_start_and_ends_at_its_end() -> None:
         ({"kind": "interval"}, "every_seconds"),
         ({"kind": "interval", "every_seconds": 0}, "every_seconds"),
         ({"kind": "interval", "every_seconds": -5}, "every_seconds"),
+        ({"kind": "interval", "every_seconds": 0.099}, "every_seconds"),
+        ({"kind": "interval", "every_seconds": 0.1005}, "every_seconds"),
+        ({"kind": "interval", "every_seconds": float("nan")}, "every_seconds"),
+        ({"kind": "fixed_delay", "every_seconds": 0.0999}, "every_seconds"),
         ({"kind": "interval", "every_seconds": 10**12}, "every_seconds"),
         ({"kind": "interval", "every_seconds": 60, "anchor": datetime(2026, 1, 1)}, "anchor"),  # noqa: DTZ001 - refused
         ({"kind": "fixed_delay"}, "every_seconds"),

@@ -130,7 +130,8 @@ def test_the_function_of_a_python_task_is_chosen_from_the_registered_ones(root: 
         ("shell", {"trigger": "cron", "cron_expression": ""}, "cron_expression", ""),
         ("shell", {"timezone": "Europe/Nowhere"}, "timezone", "Europe/Nowhere"),
         ("shell", {"trigger": "interval"}, "every_seconds", "how many seconds"),
-        ("shell", {"trigger": "interval", "every_seconds": "soon"}, "every_seconds", "whole number"),
+        ("shell", {"trigger": "interval", "every_seconds": "soon"}, "every_seconds", "number"),
+        ("shell", {"trigger": "interval", "every_seconds": "0.05"}, "every_seconds", "between 0.1 and"),
         ("shell", {"trigger": "once", "run_at_0": "2001-01-01", "run_at_1": "00:00"}, "run_at", "has passed"),
         ("shell", {"name": ""}, "name", "required"),
         ("shell", {"name": "a/b"}, "name", "slash"),
@@ -192,6 +193,15 @@ def test_a_fixed_delay_keeps_its_length(root: Client) -> None:
     add(root, "shell", param_command="true", trigger="fixed_delay", every_seconds="30")
 
     assert Task.objects.get(name="new").every_seconds == 30
+
+
+def test_an_interval_may_be_shorter_than_a_second_and_is_shown_as_it_was_given(root: Client) -> None:
+    add(root, "shell", param_command="true", trigger="interval", every_seconds="0.25")
+    made = Task.objects.get(name="new")
+    assert made.every_seconds == 0.25
+    page = root.get(reverse("admin:scheduling_task_change", args=[made.pk]))
+    assert page.context["adminform"].form["every_seconds"].value() == 0.25
+    assert "every 0.25 s" in root.get(reverse("admin:scheduling_task_changelist")).content.decode()
 
 
 def test_what_a_trigger_does_not_use_is_not_stored(root: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,6 +59,23 @@ def test_what_a_get_shows_can_be_put_back_and_changes_nothing(api: Client) -> No
     again = api.request("PUT", f"tasks/{task.pk}/", shown).ok()
     assert again == shown
     assert TaskRevision.objects.filter(task=task).count() == 1
+
+
+@pytest.mark.parametrize(("given", "kept"), [(0.1, "0.1"), (90, "90"), (90.0, "90"), ("2.5", "2.5")])
+def test_an_interval_is_a_number_to_the_millisecond_and_a_whole_one_has_no_fraction(
+    api: Client, given: object, kept: str
+) -> None:
+    task = make_task(name="same", trigger="interval", every_seconds=60)
+    shown = api.request("PATCH", f"tasks/{task.pk}/", {"every_seconds": given}).ok()
+    assert json.dumps(shown["every_seconds"]) == kept
+    assert json.dumps(Task.objects.get(pk=task.pk).every_seconds) == kept
+
+
+@pytest.mark.parametrize("given", [0.05, 0.1234, True, "soon"])
+def test_an_interval_that_is_too_short_or_too_fine_is_refused(api: Client, given: object) -> None:
+    task = make_task(name="same", trigger="interval", every_seconds=60)
+    problems = api.request("PATCH", f"tasks/{task.pk}/", {"every_seconds": given}).problems()
+    assert set(problems) == {"every_seconds"}
 
 
 def test_a_patch_changes_the_fields_it_names_and_no_other(api: Client) -> None:
