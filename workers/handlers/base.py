@@ -48,6 +48,8 @@ class Handler(ABC, Generic[P]):
     Params: type[P]
     #: Whether a worker that is started without a list of handlers runs this one.
     enabled_by_default: ClassVar[bool] = True
+    #: Whether it runs processes of its own, to which a task's limits of processes apply.
+    runs_processes: bool = False
 
     @property
     @abstractmethod
@@ -91,6 +93,14 @@ class Handler(ABC, Generic[P]):
     def check_model(self, params: P) -> list[ParamError]:
         """Return what is wrong with params whose fields are fine each by itself. To be overridden."""
         return []
+
+    def why_no_process_limits(self, params: Mapping[str, Any]) -> str:
+        """Return why limits of processes cannot hold for these params, as a sentence; empty when they can."""
+        if self.runs_processes:
+            return ""
+        return gettext("This holds for work in processes of its own only; %(handler)s has none.") % {
+            "handler": self.label
+        }
 
     def normalise(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the params as plain JSON values; what was not given stays out. Raises ValueError."""

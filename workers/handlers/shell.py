@@ -66,6 +66,7 @@ class ShellHandler(Handler[ShellParams]):
 
     name = "shell"
     Params = ShellParams
+    runs_processes = True
     #: Whoever may edit tasks may run anything here, so an operator has to ask for it.
     enabled_by_default = False
 
