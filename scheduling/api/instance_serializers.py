@@ -211,7 +211,7 @@ class CancelledSerializer(serializers.Serializer[Any]):
             ("already_ended", _("It had ended before; nothing changed.")),
         ]
     )
-    instance = InstanceSerializer()
+    instance = InstanceDetailSerializer()
 
 
 def _entry_of(instance: TaskInstance) -> QueueEntry | None:

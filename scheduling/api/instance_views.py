@@ -142,7 +142,7 @@ class InstanceViewSet(viewsets.ReadOnlyModelViewSet[TaskInstance]):
         ),
         request=None,
         responses={
-            201: OpenApiResponse(InstanceSerializer, description="The new instance."),
+            201: OpenApiResponse(InstanceDetailSerializer, description="The new instance."),
             400: INVALID,
             401: UNAUTHENTICATED,
             403: FORBIDDEN,
@@ -163,5 +163,6 @@ class InstanceViewSet(viewsets.ReadOnlyModelViewSet[TaskInstance]):
             if hasattr(error, "error_dict"):
                 raise
             raise NotPossibleNow(" ".join(error.messages)) from error
-        body = self.get_serializer(read_instance(actor, instance.pk)).data
+        shown = read_instance(actor, instance.pk)
+        body = InstanceDetailSerializer(shown, context=self.get_serializer_context()).data
         return Response(body, status=status.HTTP_201_CREATED)

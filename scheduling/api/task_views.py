@@ -18,7 +18,7 @@ from accounts.api.filters import refuse_unknown
 from accounts.api.pagination import OldestFirst
 from accounts.models import DEFAULT_NAMESPACE, Namespace
 from scheduling.api import task_docs as docs
-from scheduling.api.instance_serializers import InstanceSerializer
+from scheduling.api.instance_serializers import InstanceDetailSerializer
 from scheduling.api.instance_views import read_instance
 from scheduling.api.preview_answer import preview_answer
 from scheduling.api.preview_serializers import ASKED, PreviewQuerySerializer, TriggerSerializer
@@ -138,7 +138,7 @@ class TaskViewSet(viewsets.GenericViewSet[Task]):
             if problems := params_problems(task.handler, {**task.params, **(params or {})}):
                 raise ValidationError(by_field(problems)) from None
             raise
-        body = InstanceSerializer(read_instance(actor, instance.pk), context=self.get_serializer_context()).data
+        body = InstanceDetailSerializer(read_instance(actor, instance.pk), context=self.get_serializer_context()).data
         if repeated:
             return Response(body, headers={REPLAYED_HEADER: "true"})
         return Response(body, status=status.HTTP_201_CREATED)
