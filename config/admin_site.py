@@ -72,6 +72,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _page(_("Tasks"), "event_repeat", "scheduling_task"),
                 _page(_("Calendars"), "calendar_month", "scheduling_calendar"),
+                _page(_("Pools"), "inventory_2", "scheduling_pool"),
                 _page(_("Instances"), "list_alt", "scheduling_taskinstance", **badge_of_running),
                 _page(_("Executions"), "play_circle", "workers_execution"),
                 _page(_("Backfills"), "history", "scheduling_backfill"),

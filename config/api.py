@@ -12,6 +12,7 @@ from scheduling.api.definition_views import ApplyDefinitionsView, ExportDefiniti
 from scheduling.api.handler_views import HandlerViewSet
 from scheduling.api.instance_views import InstanceViewSet
 from scheduling.api.ledger_views import LedgerView
+from scheduling.api.pool_views import PoolViewSet
 from scheduling.api.scheduler_views import SchedulerViewSet
 from scheduling.api.task_views import TaskViewSet
 from workers.api.execution_views import ExecutionViewSet
@@ -20,6 +21,7 @@ from workers.api.node_views import NodeViewSet
 router = SimpleRouter()
 router.register("tasks", TaskViewSet, basename="task")
 router.register("calendars", CalendarViewSet, basename="calendar")
+router.register("pools", PoolViewSet, basename="pool")
 router.register("instances", InstanceViewSet, basename="instance")
 router.register("backfills", BackfillViewSet, basename="backfill")
 router.register("executions", ExecutionViewSet, basename="execution")

@@ -141,6 +141,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ExecutionState": "workers.api.execution_serializers.EXECUTION_STATE_CHOICES",
         "NodeHealth": "workers.api.node_views.HEALTH_CHOICES",
         "SchedulerHealth": "scheduling.api.scheduler_views.HEALTH_CHOICES",
+        "WaitingFor": "scheduling.api.instance_serializers.WAITING_FOR",
         "TickState": "scheduling.api.ledger_views.TICK_STATE_CHOICES",
         "BackfillState": "scheduling.models.backfill.BACKFILL_STATE_CHOICES",
         "BackfillOverlap": "scheduling.models.backfill.BACKFILL_OVERLAP_CHOICES",

@@ -15,7 +15,7 @@ from scheduling.services.validation import trigger_of
 
 def visible_tasks(user: Somebody) -> TaskQuerySet:
     """The tasks that ``user`` may see, with their namespace and clock."""
-    return Task.objects.visible_to(user).select_related("namespace", "clock")
+    return Task.objects.visible_to(user).select_related("namespace", "clock", "pool")
 
 
 def upcoming_fires(task: Task, *, count: int = 10, after: datetime | None = None) -> list[datetime]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from workers.models import Execution
+from scheduling.db import callers_connection, database_now
+from scheduling.domain.fleet import LiveNode
+from workers.domain.states import NodeHealth, NodeState
+from workers.models import Execution, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +42,21 @@ def ended_executions(*, namespace_id: int, since: datetime) -> list[EndedExecuti
             x.pk, x.task.name, x.scheduled_for, x.started_at, x.finished_at or x.started_at, x.state, x.message
         )
         for x in ended.order_by("finished_at", "id")
+    ]
+
+
+def live_nodes() -> list[LiveNode]:
+    """The nodes whose heartbeat is fresh by the database's clock, by name; those that drain included."""
+    now = database_now(callers_connection())
+    return [
+        LiveNode(
+            name=node.name,
+            queues=frozenset(node.queues),
+            handlers=frozenset(node.handlers),
+            slots=node.slots,
+            busy=node.busy,
+            draining=health is NodeHealth.DRAINING,
+        )
+        for node in Node.objects.exclude(state=NodeState.STOPPED.value)
+        if (health := node.health(now)) in {NodeHealth.ONLINE, NodeHealth.DRAINING}
     ]

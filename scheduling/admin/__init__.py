@@ -1,5 +1,5 @@
-"""The admin of tasks, their calendars and their instances."""
+"""The admin of tasks, their calendars and pools, and their instances."""
 
-from scheduling.admin import backfill, calendar, instance, scheduler, task
+from scheduling.admin import backfill, calendar, instance, pool, scheduler, task
 
-__all__ = ["backfill", "calendar", "instance", "scheduler", "task"]
+__all__ = ["backfill", "calendar", "instance", "pool", "scheduler", "task"]

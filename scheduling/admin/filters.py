@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin.filters import KnownChoiceFilter
 from scheduling.domain.handlers import catalogue
 from scheduling.domain.states import FINAL_STATES, InstanceState
-from scheduling.models import Task, TaskInstance
+from scheduling.models import Pool, QueueEntry, Task, TaskInstance
 from scheduling.models.instance import STATE_LABELS
 from scheduling.task_state import TASK_STATE_LABELS, TASKS_IN_STATE, TaskState
 
@@ -76,7 +76,7 @@ class TimeRangeFilter(KnownChoiceFilter):
     """How far back to look by `scheduled_for`: the key of the partitions, so it says how much is read.
 
     Without a choice it is a day. A question that finds its few rows by another index is answered whole:
-    a number in the search box, a live state, one instance.
+    a number in the search box, a live state, one instance, a pool.
     """
 
     title = _("time")
@@ -90,7 +90,7 @@ class TimeRangeFilter(KnownChoiceFilter):
         self._narrow = (
             request.GET.get("q", "").strip().removeprefix("#").isdecimal()
             or request.GET.get("state") in {each.value for each in InstanceState if each not in FINAL_STATES}
-            or "instance" in request.GET
+            or not {"instance", "pool"}.isdisjoint(request.GET)
         )
         return [
             ("1h", _("last hour")),
@@ -164,3 +164,22 @@ class TaskFilter(KnownChoiceFilter):
         if chosen is None or int(chosen) > 2**31 - 1:
             return queryset
         return queryset.filter(task_id=int(chosen))
+
+
+class PoolFilter(KnownChoiceFilter):
+    """What has a place in a pool or waits for one; what has ended has none any more."""
+
+    title = _("pool (unfinished)")
+    parameter_name = "pool"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the pools that the reader sees."""
+        found = Pool.objects.visible_to(request.user).order_by("name").values_list("pk", "name")[:MOST_CHOICES]
+        return [(str(pk), name) for pk, name in found]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow to the chosen pool, by the small queue."""
+        chosen = self.chosen()
+        if chosen is None:
+            return queryset
+        return queryset.filter(id__in=QueueEntry.objects.filter(pool_id=int(chosen)).values("instance_id"))

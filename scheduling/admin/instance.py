@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -19,14 +21,16 @@ from accounts.admin.cells import NOTHING, badge, duration, exact_moment, link, m
 from accounts.admin.filters import NamespaceFilter
 from accounts.models import User
 from scheduling.admin import instance_actions
-from scheduling.admin.filters import InstanceStateFilter, TaskFilter, TimeRangeFilter
+from scheduling.admin.filters import InstanceStateFilter, PoolFilter, TaskFilter, TimeRangeFilter
+from scheduling.admin.instance_stop import CONFIRMED, comment_of, confirmation
+from scheduling.admin.instance_waiting import gates_shown, prepare_waiting_words, state_cell
 from scheduling.admin.ledger_row import ledger_row, prepare_ledger_rows
 from scheduling.admin.param_values import JsonTextField
 from scheduling.admin.params_form import masked_params
 from scheduling.admin.report import MOST_AT_ONCE
 from scheduling.domain.handlers import catalogue
-from scheduling.domain.states import EntryState, InstanceState
-from scheduling.models import QueueEntry, Task, TaskInstance, TaskRevision
+from scheduling.domain.states import InstanceState
+from scheduling.models import Backfill, QueueEntry, Task, TaskInstance, TaskRevision
 
 #: A word in the search box stands for at most so many tasks.
 MOST_TASKS = 500
@@ -49,15 +53,16 @@ class TaskInstanceAdmin(LedgerAdmin):
         "namespace_shown",
     )
     list_display_links = ("number",)
-    list_filter = (TimeRangeFilter, InstanceStateFilter, TaskFilter, "origin", NamespaceFilter)
+    list_filter = (TimeRangeFilter, InstanceStateFilter, TaskFilter, "origin", PoolFilter, NamespaceFilter)
     search_fields = ("id",)
     search_help_text = gettext_lazy("Search by number or task")
     empty_hint = gettext_lazy("No instance was scheduled within this time. Look further back, or run a task.")
-    actions = ("cancel_chosen", "rerun_chosen")
+    actions = ("cancel_chosen", "kill_chosen", "rerun_chosen")
     change_form_template = "admin/scheduling/taskinstance/change_form.html"
     only_with = {
         "triggered_by_shown": "triggered_by_id",
         "rerun_of_shown": "rerun_of",
+        "backfill_shown": "backfill_id",
         "missed_shown": "missed_count",
         "reason": "reason",
         "message_shown": "message",
@@ -77,13 +82,14 @@ class TaskInstanceAdmin(LedgerAdmin):
                     "origin_shown",
                     "triggered_by_shown",
                     "rerun_of_shown",
+                    "backfill_shown",
                     "missed_shown",
                 )
             },
         ),
         (
             gettext_lazy("What became of it"),
-            {"fields": ("waiting_for", "reason", "message_shown", "attempts_shown", "started", "finished", "took")},
+            {"fields": ("reason", "message_shown", "attempts_shown", "started", "finished", "took")},
         ),
         (gettext_lazy("Params"), {"fields": ("params_shown",)}),
     )
@@ -117,8 +123,9 @@ class TaskInstanceAdmin(LedgerAdmin):
         return queryset.filter(task_id__in=list(named.values_list("pk", flat=True)[:MOST_TASKS])), False
 
     def prepare_rows(self, request: HttpRequest, rows: Sequence[TaskInstance]) -> None:
-        """Find the names of tasks and namespaces for the whole page."""
+        """Find the names of tasks and namespaces, and what is waited for, for the whole page."""
         prepare_ledger_rows(rows)
+        prepare_waiting_words(rows)
 
     # Columns and fields
 
@@ -139,8 +146,8 @@ class TaskInstanceAdmin(LedgerAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state_shown(self, instance: TaskInstance) -> SafeString:
-        """The state, with the sentence that says why."""
-        return badge(instance.state, instance.state_label, title=instance.message)
+        """The state, with what it waits for."""
+        return state_cell(instance)
 
     @admin.display(description=gettext_lazy("scheduled for"))
     def scheduled(self, instance: TaskInstance) -> SafeString:
@@ -195,29 +202,13 @@ class TaskInstanceAdmin(LedgerAdmin):
         count = _("%(n)d missed ticks since") % {"n": instance.missed_count}
         return format_html("{} {}", count, exact_moment(instance.missed_since))
 
-    @admin.display(description=gettext_lazy("waits for"))
-    def waiting_for(self, instance: TaskInstance) -> SafeString | str:
-        """Why it does not run yet."""
-        entry = QueueEntry.objects.filter(pk=instance.pk).first() if not instance.is_final else None
-        if entry is None:
-            return NOTHING
-        if entry.cancel_requested_at is not None:
-            return entry.cancel_message or _("It was told to stop.")
-        match EntryState(entry.state):
-            case EntryState.READY:
-                return _("a worker of the queue %(queue)s that runs %(handler)s") % {
-                    "queue": entry.queue,
-                    "handler": entry.handler,
-                }
-            case EntryState.WAITING:
-                return _("an earlier instance of the task, or room within its limit")
-            case EntryState.POOLED:
-                return _("room in its pool")
-            case EntryState.DELAYED:
-                return format_html("{} {}", _("its next attempt:"), exact_moment(entry.run_at))
-            case EntryState.PLANNED:
-                return format_html("{} {}", _("its time:"), exact_moment(entry.run_at))
-        return NOTHING
+    @admin.display(description=gettext_lazy("backfill"))
+    def backfill_shown(self, instance: TaskInstance) -> SafeString:
+        """The backfill that made it; those of a deleted task are gone."""
+        number = f"#{instance.backfill_id}"
+        if instance.backfill_id is None or not Backfill.objects.filter(pk=instance.backfill_id).exists():
+            return format_html('<span class="rota-subtle">{}</span>', number)
+        return link(reverse("admin:scheduling_backfill_change", args=[instance.backfill_id]), number)
 
     @admin.display(description=gettext_lazy("message"))
     def message_shown(self, instance: TaskInstance) -> SafeString:
@@ -246,10 +237,6 @@ class TaskInstanceAdmin(LedgerAdmin):
         shown = masked_params(params, spec.params_schema() if spec else None)
         return text_block(JsonTextField(schema={}, root={}, stored=None).prepare_value(shown))
 
-    def _speaks(self, name: str, obj: TaskInstance | None) -> bool:
-        """What has ended waits for nothing."""
-        return super()._speaks(name, obj) and not (name == "waiting_for" and obj is not None and obj.is_final)
-
     # The page
 
     def change_view(
@@ -264,8 +251,10 @@ class TaskInstanceAdmin(LedgerAdmin):
                 "subtitle": None,
                 "state_badge": badge(instance.state, instance.state_label),
                 "executions": self._executions(instance),
+                "gates": gates_shown(instance),
+                "stopping": _stopping(instance),
                 "page_actions": self._page_actions(request, instance),
-                "refresh": instance.state in {InstanceState.READY, InstanceState.RUNNING},
+                "refresh": not instance.is_final,
             }
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
@@ -290,7 +279,10 @@ class TaskInstanceAdmin(LedgerAdmin):
         if not self.has_operate_permission(request, instance):
             return []
         if not instance.is_final:
-            return [{"url": _page(instance.pk, "cancel"), "icon": "cancel", "label": _("Cancel"), "main": False}]
+            offered = [_link_to(instance, "cancel", "cancel", _("Cancel"))]
+            if instance.state is InstanceState.RUNNING:
+                offered.append(_link_to(instance, "kill", "dangerous", _("Kill")))
+            return offered
         if not Task.objects.filter(pk=instance.task_id).exists():
             return []
         return [{"url": _page(instance.pk, "rerun"), "icon": "replay", "label": _("Run again"), "main": True}]
@@ -299,25 +291,72 @@ class TaskInstanceAdmin(LedgerAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Add an address for each thing that can be done with one instance."""
-        return self.post_urls(("cancel", self._cancel), ("rerun", self._rerun)) + list(super().get_urls())
+        stops = [
+            path(
+                f"<path:object_id>/{verb}/",
+                self.admin_site.admin_view(partial(self._stop, kill=verb == "kill")),
+                name=f"scheduling_taskinstance_{verb}",
+            )
+            for verb in ("cancel", "kill")
+        ]
+        return stops + self.post_urls(("rerun", self._rerun)) + list(super().get_urls())
 
-    def _cancel(self, request: HttpRequest, instance: TaskInstance) -> HttpResponse:
-        instance_actions.cancel(request, [instance])
-        return self.back(request, instance)
+    def _stop(self, request: HttpRequest, object_id: str, *, kill: bool) -> HttpResponse:
+        """Ask first; do it when the answer comes."""
+        instance = self.get_object(request, object_id)
+        if instance is None:
+            response: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return response
+        if not self.has_operate_permission(request, instance):
+            raise PermissionDenied
+        if request.method != "POST":
+            return confirmation(self, request, [instance], action="", kill=kill)
+        instance_actions.cancel(request, [instance], comment=comment_of(request), kill=kill)
+        return HttpResponseRedirect(_page(instance.pk))
 
     def _rerun(self, request: HttpRequest, instance: TaskInstance) -> HttpResponse:
         made = instance_actions.rerun(request, [instance])
         return HttpResponseRedirect(_page(made[0].pk)) if made else self.back(request, instance)
 
     @admin.action(description=gettext_lazy("Cancel"), permissions=["operate"])
-    def cancel_chosen(self, request: HttpRequest, queryset: QuerySet[TaskInstance]) -> None:
-        """Cancel the chosen instances."""
-        instance_actions.cancel(request, queryset[:MOST_AT_ONCE])
+    def cancel_chosen(self, request: HttpRequest, queryset: QuerySet[TaskInstance]) -> HttpResponse | None:
+        """Cancel the chosen instances, once the reader has seen what that means."""
+        return self._stop_chosen(request, queryset, action="cancel_chosen", kill=False)
+
+    @admin.action(description=gettext_lazy("Kill"), permissions=["operate"])
+    def kill_chosen(self, request: HttpRequest, queryset: QuerySet[TaskInstance]) -> HttpResponse | None:
+        """Kill the chosen instances, once the reader has seen what that means."""
+        return self._stop_chosen(request, queryset, action="kill_chosen", kill=True)
+
+    def _stop_chosen(
+        self, request: HttpRequest, queryset: QuerySet[TaskInstance], *, action: str, kill: bool
+    ) -> HttpResponse | None:
+        chosen = list(queryset[:MOST_AT_ONCE])
+        if CONFIRMED not in request.POST:
+            return confirmation(self, request, chosen, action=action, kill=kill)
+        instance_actions.cancel(request, chosen, comment=comment_of(request), kill=kill)
+        return None
 
     @admin.action(description=gettext_lazy("Run again"), permissions=["operate"])
     def rerun_chosen(self, request: HttpRequest, queryset: QuerySet[TaskInstance]) -> None:
         """Run the chosen instances again."""
         instance_actions.rerun(request, queryset[:MOST_AT_ONCE])
+
+
+def _link_to(instance: TaskInstance, verb: str, icon: str, label: str) -> dict[str, Any]:
+    return {"url": _page(instance.pk, verb), "icon": icon, "label": label, "main": False, "link": True}
+
+
+def _stopping(instance: TaskInstance) -> dict[str, Any] | None:
+    """Return who asked a running instance to stop, when, and how hard; None when nobody did."""
+    entry = QueueEntry.objects.filter(pk=instance.pk).first() if not instance.is_final else None
+    if entry is None or entry.cancel_requested_at is None:
+        return None
+    return {
+        "at": exact_moment(entry.cancel_requested_at),
+        "message": entry.cancel_message,
+        "killed": entry.kill_requested,
+    }
 
 
 def _entry_attempts(instance: TaskInstance) -> int:

@@ -19,8 +19,8 @@ from scheduling.models import TaskInstance
 from scheduling.services import cancel_instances, rerun_instance
 
 
-def cancel(request: HttpRequest, instances: Iterable[TaskInstance]) -> None:
-    """Cancel each: what waits ends at once, what runs is told to stop, what has ended stays."""
+def cancel(request: HttpRequest, instances: Iterable[TaskInstance], *, comment: str = "", kill: bool = False) -> None:
+    """Cancel each: what waits ends at once, what runs is told to stop (or killed), what has ended stays."""
     by_namespace: dict[int, list[TaskInstance]] = {}
     for instance in instances:
         by_namespace.setdefault(instance.namespace_id, []).append(instance)
@@ -28,7 +28,7 @@ def cancel(request: HttpRequest, instances: Iterable[TaskInstance]) -> None:
     report = Report()
     for chosen in by_namespace.values():
         try:
-            result = cancel_instances(chosen, actor=actor_of(request))
+            result = cancel_instances(chosen, actor=actor_of(request), comment=comment, kill=kill)
         except PermissionDenied as error:
             for instance in chosen:
                 report.refuse(instance, error)
@@ -44,7 +44,11 @@ def cancel(request: HttpRequest, instances: Iterable[TaskInstance]) -> None:
     if cancelled:
         parts.append(ngettext("%(n)d was cancelled.", "%(n)d were cancelled.", cancelled) % {"n": cancelled})
     if requested:
-        told = ngettext("%(n)d runs and was told to stop.", "%(n)d run and were told to stop.", requested)
+        told = (
+            ngettext("%(n)d runs and is being killed.", "%(n)d run and are being killed.", requested)
+            if kill
+            else ngettext("%(n)d runs and was told to stop.", "%(n)d run and were told to stop.", requested)
+        )
         parts.append(told % {"n": requested})
     report.show(request, " ".join(parts))
 

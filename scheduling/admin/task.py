@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.forms import Media
@@ -17,7 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin.base import RoleAwareAdmin, actor_of, may_in
 from accounts.admin.cells import NOTHING, badge, exact_moment, moment
@@ -28,8 +29,10 @@ from accounts.roles import Action
 from scheduling.admin import task_actions
 from scheduling.admin.filters import HandlerFilter, QueueFilter, TaskStateFilter
 from scheduling.admin.last_instances import last_instance, prepare_last_instances
+from scheduling.admin.list_field import CommaListField
 from scheduling.admin.param_values import JsonTextField
 from scheduling.admin.params_form import masked_params
+from scheduling.admin.pool_field import PoolField
 from scheduling.admin.preview import preview_panel
 from scheduling.admin.report import MOST_AT_ONCE, Report
 from scheduling.admin.task_fieldsets import read_only_fieldsets, task_fieldsets
@@ -38,7 +41,7 @@ from scheduling.admin.task_pages import task_page_urls
 from scheduling.admin.task_words import task_zone, trigger_words
 from scheduling.domain.errors import InvalidField
 from scheduling.domain.handlers import catalogue
-from scheduling.models import Calendar, Task
+from scheduling.models import Calendar, Pool, Task
 from scheduling.selectors import upcoming_fires
 from scheduling.services import delete_task, save_task
 from scheduling.task_state import TASK_STATE_LABELS, state_of
@@ -65,6 +68,7 @@ class TaskAdmin(RoleAwareAdmin):
     actions = ("run_chosen", "pause_chosen", "resume_chosen", "duplicate_chosen")
     add_form_template = change_form_template = "admin/scheduling/task/change_form.html"
     readonly_fields = ("params_shown",)
+    formfield_overrides = {ArrayField: {"form_class": CommaListField, "widget": UnfoldAdminTextInputWidget}}
 
     @property
     def media(self) -> Media:
@@ -217,8 +221,9 @@ class TaskAdmin(RoleAwareAdmin):
         """Return the groups of fields; somebody who may only look sees the params as they are stored."""
         label = _handler_label(obj.handler if obj is not None else _asked_handler(request))
         if obj is not None and not self.has_change_permission(request, obj):
-            return read_only_fieldsets(label)
-        return task_fieldsets(self._form_class(request, obj).params_form, label)
+            return read_only_fieldsets(obj.handler, label)
+        handler = obj.handler if obj is not None else _asked_handler(request)
+        return task_fieldsets(self._form_class(request, obj).params_form, handler, label)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Task | None = None) -> tuple[str, ...]:
         """A task stays in its namespace: its history, its connections and its readers are there."""
@@ -243,9 +248,13 @@ class TaskAdmin(RoleAwareAdmin):
         return initial | ({"namespace": allowed[0].pk} if len(allowed) == 1 else {})
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer the namespaces in which the reader may change definitions."""
+        """Offer the namespaces in which the reader may change definitions, and the pools that they may see."""
         if db_field.name == "namespace":
             kwargs["queryset"] = permitted_namespaces(request.user, Action.ADMINISTER).distinct()
+        if db_field.name == "pool":
+            kwargs["form_class"] = PoolField
+            kwargs["queryset"] = Pool.objects.visible_to(request.user).select_related("namespace")
+            kwargs["empty_label"] = _("none")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

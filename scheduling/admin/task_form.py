@@ -18,7 +18,7 @@ from scheduling.admin.param_values import JsonTextField
 from scheduling.admin.params_form import ParamsForm, Suggestions, build_params_form
 from scheduling.admin.widgets import SuggestingInput
 from scheduling.domain.handlers import catalogue
-from scheduling.domain.policies import TriggerKind
+from scheduling.domain.policies import Backoff, TriggerKind
 from scheduling.models import Task
 from scheduling.services import Problem, find_problems
 
@@ -72,6 +72,8 @@ class TaskForm(TaskModelForm):
             if self.instance.trigger not in kinds:
                 setattr(self.instance, name, unused)
         task = self.instance
+        if task.retry_backoff != Backoff.LIST:
+            task.retry_delays = []
         if task.trigger == TriggerKind.ONCE and task.run_at is None and task.delay_seconds is not None:
             task.run_at = timezone.now() + timedelta(seconds=task.delay_seconds)
         if self.params_form is not None:

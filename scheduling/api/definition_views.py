@@ -101,7 +101,7 @@ class ExportQuerySerializer(serializers.Serializer[Any]):
 
 
 class ApplyDefinitionsView(APIView):
-    """Makes tasks and calendars equal to definitions."""
+    """Makes tasks, calendars and pools equal to definitions."""
 
     parser_classes = [JsonDefinitions, YamlDefinitions, OldYamlDefinitions, TextYamlDefinitions]
 
@@ -110,9 +110,9 @@ class ApplyDefinitionsView(APIView):
         tags=["definitions"],
         summary="Apply definitions",
         description=(
-            "Creates and changes the tasks and calendars that the body defines, all of them or, when anything is "
-            "wrong, none. A field that is not given gets its default, except `enabled`. Needs the role administrator "
-            "in each namespace that is named."
+            "Creates and changes the tasks, calendars and pools that the body defines, all of them or, when anything "
+            "is wrong, none. A field that is not given gets its default, except `enabled`. Needs the role "
+            "administrator in each namespace that is named."
         ),
         parameters=[ApplyQuerySerializer],
         request=_BODY,
@@ -145,7 +145,7 @@ class ApplyDefinitionsView(APIView):
 
 
 class ExportDefinitionsView(APIView):
-    """Writes tasks and calendars as definitions."""
+    """Writes tasks, calendars and pools as definitions."""
 
     renderer_classes = [JSONRenderer, YamlRenderer]
 
@@ -154,8 +154,9 @@ class ExportDefinitionsView(APIView):
         tags=["definitions"],
         summary="Export definitions",
         description=(
-            "Calendars, then tasks, by namespace and name: only what differs from the defaults, and a mask instead of "
-            "each secret. As YAML with `Accept: application/yaml` or `?format=yaml`. It can be applied again."
+            "Calendars, pools, then tasks, by namespace and name: only what differs from the defaults, and a mask "
+            "instead of each secret. As YAML with `Accept: application/yaml` or `?format=yaml`. It can be applied "
+            "again."
         ),
         parameters=[ExportQuerySerializer],
         responses={

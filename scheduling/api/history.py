@@ -29,12 +29,13 @@ def task_handler() -> Subquery:
     return Subquery(names, output_field=CharField())
 
 
-def narrow_to_definition(queryset: Q, name: str, value: str) -> Q:
+def narrow_to_definition(queryset: Q, name: str, value: str | list[int]) -> Q:
     """Keep the instances whose task said so in the version that they were fired with.
 
-    ``name`` is a column of tasks that holds text, such as ``handler`` or ``queue``.
+    ``name`` is a column of tasks that holds text, such as ``handler`` or ``queue``, or numbers; of a list, any
+    will do.
     """
-    says_so = {f"definition__{name}": value}
+    says_so = {f"definition__{name}" if isinstance(value, str) else f"definition__{name}__in": value}
     # A list and a CASE, not sub-queries: those the planner would join with the whole history before the first page.
     tasks = TaskRevision.objects.filter(**says_so).order_by().values_list("task_id", flat=True).distinct()
     said_so = Case(When(Exists(_version_of_instance().filter(**says_so)), then=True), default=False)

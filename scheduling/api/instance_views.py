@@ -19,7 +19,12 @@ from accounts.api.responses import FORBIDDEN, INVALID, MISSING, UNAUTHENTICATED,
 from accounts.permissions import Somebody
 from scheduling.api.history import task_handler, task_name
 from scheduling.api.instance_filters import InstanceFilter
-from scheduling.api.instance_serializers import CancelledSerializer, CancelSerializer, InstanceSerializer
+from scheduling.api.instance_serializers import (
+    CancelledSerializer,
+    CancelSerializer,
+    InstanceDetailSerializer,
+    InstanceSerializer,
+)
 from scheduling.models import TaskInstance
 from scheduling.models.instance import TaskInstanceQuerySet
 from scheduling.services import cancel_instances, rerun_instance
@@ -60,7 +65,8 @@ def read_instance(user: Somebody, pk: int) -> TaskInstance:
     retrieve=extend_schema(
         operation_id="get_instance",
         summary="Show an instance",
-        responses={200: InstanceSerializer, 401: UNAUTHENTICATED, 404: MISSING},
+        description="With `waiting`: what has to be so before it starts, gate by gate.",
+        responses={200: InstanceDetailSerializer, 401: UNAUTHENTICATED, 404: MISSING},
     ),
 )
 class InstanceViewSet(viewsets.ReadOnlyModelViewSet[TaskInstance]):
@@ -76,15 +82,23 @@ class InstanceViewSet(viewsets.ReadOnlyModelViewSet[TaskInstance]):
         """Return the instances that the user may see."""
         return readable_instances(self.request.user)
 
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Show one instance, and why it has not started."""
+        return Response(InstanceDetailSerializer(self.get_object(), context=self.get_serializer_context()).data)
+
     @extend_schema(
         operation_id="cancel_instance",
         summary="Cancel an instance",
         description=(
             "What has not started ends at once; what runs is told to stop within seconds, and ends as `cancelled` "
-            "unless it succeeds first. Needs the role operator."
+            "unless it succeeds first. With `kill` it gets no grace, also when it was told to stop before. Needs the "
+            "role operator."
         ),
         request=CancelSerializer,
-        examples=[OpenApiExample("Why", value={"comment": "wrong month"}, request_only=True)],
+        examples=[
+            OpenApiExample("Why", value={"comment": "wrong month"}, request_only=True),
+            OpenApiExample("At once", value={"kill": True, "comment": "it floods the log"}, request_only=True),
+        ],
         responses={
             202: CancelledSerializer,
             400: INVALID,
@@ -100,7 +114,12 @@ class InstanceViewSet(viewsets.ReadOnlyModelViewSet[TaskInstance]):
         asked = CancelSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         actor = actor_of(request)
-        done = cancel_instances([instance], actor=actor, comment=asked.validated_data.get("comment", ""))
+        done = cancel_instances(
+            [instance],
+            actor=actor,
+            comment=asked.validated_data.get("comment", ""),
+            kill=asked.validated_data["kill"],
+        )
         result = (
             "cancelled"
             if instance.pk in done.cancelled
@@ -123,7 +142,7 @@ class InstanceViewSet(viewsets.ReadOnlyModelViewSet[TaskInstance]):
         ),
         request=None,
         responses={
-            201: OpenApiResponse(InstanceSerializer, description="The new instance."),
+            201: OpenApiResponse(InstanceDetailSerializer, description="The new instance."),
             400: INVALID,
             401: UNAUTHENTICATED,
             403: FORBIDDEN,
@@ -144,5 +163,6 @@ class InstanceViewSet(viewsets.ReadOnlyModelViewSet[TaskInstance]):
             if hasattr(error, "error_dict"):
                 raise
             raise NotPossibleNow(" ".join(error.messages)) from error
-        body = self.get_serializer(read_instance(actor, instance.pk)).data
+        shown = read_instance(actor, instance.pk)
+        body = InstanceDetailSerializer(shown, context=self.get_serializer_context()).data
         return Response(body, status=status.HTTP_201_CREATED)

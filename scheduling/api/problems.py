@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 
 from scheduling.domain.errors import InvalidField
 from scheduling.models import Task
-from scheduling.services.validation import Problem
+from scheduling.services.problems import Problem
 
 #: Where a part of the params is both wrong itself and has wrong parts.
 _ITSELF = "non_field_errors"

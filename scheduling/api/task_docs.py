@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from accounts.api.responses import FORBIDDEN, INVALID, MISSING, UNAUTHENTICATED, problem
-from scheduling.api.instance_serializers import InstanceSerializer
+from scheduling.api.instance_serializers import InstanceDetailSerializer
 from scheduling.api.preview_serializers import PreviewQuerySerializer, PreviewSerializer, TriggerSerializer
 from scheduling.api.task_serializers import (
     RunSerializer,
@@ -127,8 +127,8 @@ RUN: dict[str, Any] = {
         ),
     ],
     "responses": {
-        201: OpenApiResponse(InstanceSerializer, description="The new instance."),
-        200: OpenApiResponse(InstanceSerializer, description="The instance that this key made before."),
+        201: OpenApiResponse(InstanceDetailSerializer, description="The new instance."),
+        200: OpenApiResponse(InstanceDetailSerializer, description="The instance that this key made before."),
         400: problem(
             "Params that do not fit, a moment without a time zone, or a key that is too long.",
             OpenApiExample("Params", value={"params": {"url": ["Field required"]}}),

@@ -21,6 +21,7 @@ class TaskFilter(FilterSet):
     search = CharFilter(method="narrow_to_text", label=_("part of the name or description"))
     handler = CharFilter()
     queue = CharFilter()
+    pool = CharFilter(field_name="pool__name", label=_("the pool's name"))
     enabled = BooleanFilter()
     trigger = ChoiceFilter(choices=Task._meta.get_field("trigger").choices)
     state = ChoiceFilter(method="narrow_to_state", choices=TASK_STATE_CHOICES)

@@ -33,6 +33,15 @@ class CalendarNamesField(serializers.ListField):
         return sorted(calendar.name for calendar in data.all())
 
 
+@extend_schema_field({"type": "string", "nullable": True, "example": "sales database"})
+class PoolNameField(serializers.CharField):
+    """The pool of a task by its name; which names there are, depends on its namespace."""
+
+    def to_representation(self, value: Any) -> str:
+        """Return the name."""
+        return str(value.name)
+
+
 class TaskSerializer(StrictModelSerializer[Task]):
     """A definition: handler, params, trigger and policies; and, for reading, how it stands."""
 
@@ -49,6 +58,12 @@ class TaskSerializer(StrictModelSerializer[Task]):
     )
     calendars = CalendarNamesField(
         required=False, help_text=_("The names of calendars of its namespace; a tick that they black out is skipped.")
+    )
+    pool = PoolNameField(
+        required=False,
+        allow_null=True,
+        trim_whitespace=False,
+        help_text=_("The name of a pool of its namespace; null for none."),
     )
     state = serializers.SerializerMethodField()
     next_run_at = serializers.SerializerMethodField(
@@ -76,13 +91,23 @@ class TaskSerializer(StrictModelSerializer[Task]):
             "misfire_grace_seconds",
             "max_catch_up",
             "overlap",
+            "concurrency_key",
             "max_running",
+            "pool",
+            "pool_weight",
             "max_attempts",
             "retry_backoff",
             "retry_delay_seconds",
             "retry_max_delay_seconds",
+            "retry_delays",
+            "retry_on",
+            "give_up_on",
             "timeout_seconds",
+            "soft_timeout_seconds",
             "kill_grace_seconds",
+            "max_processes",
+            "max_memory_mb",
+            "max_cpu_seconds",
             "on_worker_lost",
             "priority",
             "queue",

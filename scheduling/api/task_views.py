@@ -18,7 +18,7 @@ from accounts.api.filters import refuse_unknown
 from accounts.api.pagination import OldestFirst
 from accounts.models import DEFAULT_NAMESPACE, Namespace
 from scheduling.api import task_docs as docs
-from scheduling.api.instance_serializers import InstanceSerializer
+from scheduling.api.instance_serializers import InstanceDetailSerializer
 from scheduling.api.instance_views import read_instance
 from scheduling.api.preview_answer import preview_answer
 from scheduling.api.preview_serializers import ASKED, PreviewQuerySerializer, TriggerSerializer
@@ -36,6 +36,7 @@ from scheduling.selectors import visible_tasks
 from scheduling.services import (
     delete_task,
     find_calendars,
+    find_pool,
     find_problems,
     pause_task,
     resume_task,
@@ -81,6 +82,7 @@ class TaskViewSet(viewsets.GenericViewSet[Task]):
         if "namespace" not in fields:
             fields["namespace"] = Namespace.objects.get(name=DEFAULT_NAMESPACE)
         calendars = _take_calendars(fields, fields["namespace"])
+        _find_named_pool(fields, fields["namespace"])
         task = Task(**fields)
         with nothing_half_saved(lambda: find_problems(task, calendars=calendars)):
             save_task(task, calendars=calendars, actor=actor_of(request))
@@ -136,7 +138,7 @@ class TaskViewSet(viewsets.GenericViewSet[Task]):
             if problems := params_problems(task.handler, {**task.params, **(params or {})}):
                 raise ValidationError(by_field(problems)) from None
             raise
-        body = InstanceSerializer(read_instance(actor, instance.pk), context=self.get_serializer_context()).data
+        body = InstanceDetailSerializer(read_instance(actor, instance.pk), context=self.get_serializer_context()).data
         if repeated:
             return Response(body, headers={REPLAYED_HEADER: "true"})
         return Response(body, status=status.HTTP_201_CREATED)
@@ -170,6 +172,7 @@ class TaskViewSet(viewsets.GenericViewSet[Task]):
         """Store ``fields`` of the task, which nobody else changes meanwhile."""
         task = self.get_object()
         calendars = _take_calendars(fields, fields.get("namespace", task.namespace))
+        _find_named_pool(fields, fields.get("namespace", task.namespace))
         with nothing_half_saved(lambda: find_problems(task, calendars=calendars)):
             task = Task.objects.select_for_update().get(pk=task.pk)
             if fields.get("delay_seconds") is not None:
@@ -194,6 +197,16 @@ def _take_calendars(fields: dict[str, Any], namespace: Namespace) -> list[Calend
     names = fields.pop("calendars", None)
     try:
         return None if names is None else find_calendars(namespace, names)
+    except ModelValidationError as error:
+        raise ValidationError(error.message_dict) from error
+
+
+def _find_named_pool(fields: dict[str, Any], namespace: Namespace) -> None:
+    """Put the pool into ``fields`` in the place of its name."""
+    if fields.get("pool") is None:
+        return
+    try:
+        fields["pool"] = find_pool(namespace, fields["pool"])
     except ModelValidationError as error:
         raise ValidationError(error.message_dict) from error
 

@@ -38,6 +38,13 @@ class HandlerSpec(Protocol):
     def check_params(self, params: Mapping[str, Any]) -> list[ParamError]:
         """Return everything that is wrong with these params; an empty list when they can be saved."""
 
+    @property
+    def runs_processes(self) -> bool:
+        """Whether it runs processes of its own, to which limits of processes can apply."""
+
+    def why_no_process_limits(self, params: Mapping[str, Any]) -> str:
+        """Return why limits of processes cannot hold for these params, as a sentence; empty when they can."""
+
     def normalise(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return checked params as plain JSON values; what was not given stays out.
 

@@ -15,7 +15,8 @@ from accounts.roles import Action
 from scheduling.domain.errors import InvalidField
 from scheduling.models import Calendar, CalendarRule, Task
 from scheduling.services.blackouts import blacks_out_everything, read_calendar
-from scheduling.services.validation import Problem, trigger_of
+from scheduling.services.problems import Problem
+from scheduling.services.validation import trigger_of
 
 #: A calendar with more rules is a typing error or belongs into several.
 MOST_RULES = 2000

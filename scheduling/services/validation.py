@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -20,22 +19,11 @@ from scheduling.domain.triggers.base import Trigger
 from scheduling.domain.triggers.registry import build_trigger
 from scheduling.models import Calendar, Task
 from scheduling.services.blackouts import blacks_out_everything, read_calendar
+from scheduling.services.policies import policy_problems
+from scheduling.services.problems import Problem
 
 #: The model's name of each field of a trigger's specification, where the two differ.
 _FIELD_OF = {"kind": "trigger", "anchor": "anchor_at", "at": "run_at"}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
-    """One thing that is wrong: the field, the place inside it (for params), and a sentence."""
-
-    field: str
-    message: str
-    path: tuple[str | int, ...] = ()
-
-    def __str__(self) -> str:
-        place = ".".join(str(part) for part in self.path)
-        return f"{place}: {self.message}" if place else self.message
 
 
 def trigger_of(task: Task) -> Trigger:
@@ -64,7 +52,10 @@ def find_problems(task: Task, *, calendars: Iterable[Calendar] | None = None) ->
     trigger_problems = _trigger_problems(task)
     if not trigger_problems:
         problems += _calendar_problems(task, calendars)
-    return problems + trigger_problems + params_problems(task.handler, task.params)
+    problems += trigger_problems + params_problems(task.handler, task.params)
+    # What a field by itself cannot hold is said once.
+    wrong = {problem.field for problem in problems}
+    return problems + [problem for problem in policy_problems(task) if problem.field not in wrong]
 
 
 def validate_task(task: Task, *, calendars: Iterable[Calendar] | None = None) -> None:

@@ -82,7 +82,7 @@ def test_one_bad_task_among_many_refuses_them_all_and_every_place_is_named(tmp_p
 @pytest.mark.parametrize(
     ("text", "place", "sentence"),
     [
-        ("kind: tusk\nname: a\n", "document 1: kind", "calendar, task"),
+        ("kind: tusk\nname: a\n", "document 1: kind", "calendar, pool, task"),
         ("- 5\n", "document 1", "an object"),
         ("kind: task\n", "name", "needs a name"),
         ("kind: task\nname: 5\n", "name", "in quotes"),

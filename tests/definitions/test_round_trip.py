@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from scheduling.models import Task
+from scheduling.models import Pool, Task
 from scheduling.models.calendar import Calendar, CalendarRule
 from scheduling.services.definitions import (
     Documents,
@@ -160,6 +160,10 @@ def test_an_export_holds_every_field_that_a_task_has_and_no_default(namespace: o
                 unusual[name] = not field.get_default()
             case "JSONField":
                 unusual[name] = {"command": "false"}
+            case "ForeignKey":
+                unusual[name] = Pool.objects.create(namespace=make_namespace(), name="shared", slots=8)
+            case "ArrayField":
+                unusual[name] = ["503"] if name.endswith("_on") else [7]
             case kind if kind.endswith("IntegerField"):
                 unusual[name] = 7
             case "FloatField":
@@ -167,7 +171,9 @@ def test_an_export_holds_every_field_that_a_task_has_and_no_default(namespace: o
             case _:
                 unusual[name] = choices[0] if choices else f"{name}-x"
     make_task(name="unusual", **unusual)
-    (found,) = export_definitions(names=["unusual"])
+    pool, found = export_definitions(names=["unusual"])
+    assert pool == {"kind": "pool", "namespace": "default", "name": "shared", "slots": 8}
+    assert found["pool"] == "shared"
     assert set(found) == {"kind", "namespace", "name", *task_fields()} - (
         {"run_at"} if unusual["trigger"] == "once" else set()
     )

@@ -108,6 +108,14 @@ class Handler(ABC, Generic[P]):
         """Return what is wrong with params whose fields are fine each by itself. To be overridden."""
         return []
 
+    def why_no_process_limits(self, params: Mapping[str, Any]) -> str:
+        """Return why limits of processes cannot hold for these params, as a sentence; empty when they can."""
+        if self.runs_processes:
+            return ""
+        return gettext("This holds for work in processes of its own only; %(handler)s has none.") % {
+            "handler": self.label
+        }
+
     def normalise(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the params as plain JSON values; what was not given stays out. Raises ValueError."""
         model = self.Params.model_validate(dict(params))

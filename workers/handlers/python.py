@@ -81,6 +81,16 @@ class PythonHandler(Handler[PythonParams]):
         _values, errors = function.arguments(params.kwargs)
         return [ParamError(("kwargs", *error.path), error.message) for error in errors]
 
+    def why_no_process_limits(self, params: Mapping[str, Any]) -> str:
+        """Return that a function in a thread cannot be limited; empty for one in a process, or one not known."""
+        function = registered_functions().get(str(params.get("function", "")))
+        if function is None or function.isolation == "process":
+            return ""
+        return gettext(
+            "%(function)s runs in a thread of the worker, which cannot be limited; register it with "
+            'isolation="process".'
+        ) % {"function": function.name}
+
     def parse(self, params: Mapping[str, Any]) -> PythonParams:
         """Return stored params as the model; ``run`` finds out whether the function is still there."""
         try:

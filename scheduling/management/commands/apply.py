@@ -1,4 +1,4 @@
-"""manage.py apply: make tasks and calendars equal to files."""
+"""manage.py apply: make tasks, calendars and pools equal to files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
     """Reads, hands over and reports; what applying means is in scheduling/services/definitions/."""
 
     help = (
-        "Creates and changes the tasks and calendars that YAML or JSON files define: all of them in one transaction, "
+        "Creates and changes the tasks, calendars and pools that YAML or JSON files define, all in one transaction, "
         "or none when anything is wrong. Exit code 0: applied (or shown). 1: refused, with every problem and its "
         "place. 2: with --check, something would change."
     )

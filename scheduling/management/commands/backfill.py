@@ -1,4 +1,4 @@
-"""manage.py backfill: run the ticks of a past range of a task."""
+"""manage.py backfill: run the ticks of a past range of a task, or stop doing so."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from accounts.models import DEFAULT_NAMESPACE
 from scheduling.backfill_progress import BackfillProgress, backfill_progress
 from scheduling.management.moments import read_moment
 from scheduling.models import Backfill, Task
-from scheduling.services.backfill import create_backfill, nothing_to_run, plan_backfill
+from scheduling.services.backfill import create_backfill, nothing_to_run, plan_backfill, stop_backfill
 
 #: How often --wait looks, in seconds.
 LOOK_SECONDS = 0.5
@@ -37,16 +37,14 @@ class Command(BaseCommand):
     help = (
         "Runs the ticks of a past range of a task, each as an instance of its own for its own moment. The schedulers "
         "work it off: one tick after the other, or so many side by side. Calendars are left out of account; every "
-        "other limit of the task holds."
+        "other limit of the task holds. With --stop ID it ends one instead."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
-        parser.add_argument("task", metavar="TASK", help="the task's name")
-        parser.add_argument(
-            "--from", dest="from_at", metavar="ISO", required=True, help="first moment; without an offset it is UTC"
-        )
-        parser.add_argument("--until", dest="until_at", metavar="ISO", required=True, help="last moment, included")
+        parser.add_argument("task", metavar="TASK", nargs="?", help="the task's name")
+        parser.add_argument("--from", dest="from_at", metavar="ISO", help="first moment; without an offset it is UTC")
+        parser.add_argument("--until", dest="until_at", metavar="ISO", help="last moment, included")
         parser.add_argument(
             "--overlap",
             choices=["queue_all", "allow"],
@@ -66,8 +64,24 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="list the ticks, and store nothing")
         parser.add_argument("--wait", action="store_true", help="stay until it has ended; fails when a tick failed")
 
+        parser.add_argument(
+            "--stop",
+            metavar="ID",
+            type=int,
+            help="make no further instance of this backfill and cancel those that wait; what runs goes on",
+        )
+        parser.add_argument("--cancel-running", action="store_true", help="with --stop: tell what runs to stop as well")
+
     def handle(self, *args: Any, **options: Any) -> None:
-        """Plan it; then list it, or start it."""
+        """Plan it; then list it, or start it. Or stop one."""
+        if options["stop"] is not None:
+            self._stop(options)
+            return
+        if options["cancel_running"]:
+            raise CommandError("--cancel-running goes with --stop ID.")
+        needed = {"TASK": options["task"], "--from": options["from_at"], "--until": options["until_at"]}
+        if missing := [name for name, value in needed.items() if value is None]:
+            raise CommandError(f"Give {', '.join(missing)} too; or --stop ID to end a backfill.")
         task = Task.objects.filter(namespace__name=options["namespace"], name=options["task"]).first()
         if task is None:
             raise CommandError(f"There is no task “{options['task']}” in the namespace “{options['namespace']}”.")
@@ -94,6 +108,21 @@ class Command(BaseCommand):
         if options["wait"]:
             self._wait(backfill)
 
+    def _stop(self, options: dict[str, Any]) -> None:
+        if other := [name for name in ("task", "from_at", "until_at") if options[name] is not None]:
+            raise CommandError(f"--stop takes the number of a backfill and nothing else, not {_OPTION_OF[other[0]]}.")
+        backfill = Backfill.objects.filter(pk=options["stop"]).first()
+        if backfill is None:
+            raise CommandError(f"There is no backfill {options['stop']}.")
+        if backfill.state != "running" and not options["cancel_running"]:
+            self.stdout.write(f"Backfill {backfill.pk} had ended before: {backfill.state}.")
+            return
+        count = stop_backfill(backfill, cancel_running=options["cancel_running"])
+        self.stdout.write(
+            f"Backfill {backfill.pk} is stopped: {backfill.created_count} of {backfill.total} ticks were made, "
+            f"{count} of them cancelled."
+        )
+
     def _wait(self, backfill: Backfill) -> None:
         pause = threading.Event()
         try:
@@ -108,7 +137,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self._end_of_line()
             raise CommandError(
-                f"Backfill {backfill.pk} goes on by itself; the admin and the API can stop it."
+                f"Backfill {backfill.pk} goes on by itself; manage.py backfill --stop {backfill.pk} ends it."
             ) from None
         except Backfill.DoesNotExist:
             self._end_of_line()

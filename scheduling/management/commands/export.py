@@ -1,4 +1,4 @@
-"""manage.py export: write tasks and calendars as definition files."""
+"""manage.py export: write tasks, calendars and pools as definition files."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Command(BaseCommand):
     """Selects and writes; what a definition holds is in scheduling/services/definitions/."""
 
     help = (
-        "Writes tasks and calendars as definitions that `apply` reads: only what differs from the defaults, always "
-        "in the same order, and a mask instead of each secret."
+        "Writes tasks, calendars and pools as definitions that `apply` reads: only what differs from the defaults, "
+        "always in the same order, and a mask instead of each secret."
     )
     requires_migrations_checks = True
 

@@ -1,4 +1,4 @@
-"""Tasks and calendars as files: apply them, and write them out again."""
+"""Tasks, calendars and pools as files: apply them, and write them out again."""
 
 from scheduling.services.definitions.apply import Applied, apply_definitions
 from scheduling.services.definitions.diff import ObjectChange, Outcome

@@ -51,7 +51,7 @@ def apply_definitions(
     dry_run: bool = False,
     actor: User | None = None,
 ) -> Applied:
-    """Create and change the tasks and calendars that ``documents`` define, in one transaction.
+    """Create and change the tasks, calendars and pools that ``documents`` define, in one transaction.
 
     A field that is not given gets its default, except ``enabled``: a task that somebody paused stays paused.
     ``owner`` marks the tasks as belonging to this set of files; with ``prune``, tasks that carry the mark and are

@@ -11,11 +11,18 @@ from django.utils.translation import gettext as _
 
 from accounts.models import DEFAULT_NAMESPACE
 from scheduling.services.definitions.documents import Document
-from scheduling.services.definitions.fields import WrongValue, read_plain, rule_fields, task_fields, unknown_field
+from scheduling.services.definitions.fields import (
+    WrongValue,
+    pool_fields,
+    read_plain,
+    rule_fields,
+    task_fields,
+    unknown_field,
+)
 from scheduling.services.definitions.problems import DefinitionProblem, Place
 
-TASK, CALENDAR = "task", "calendar"
-KINDS = (CALENDAR, TASK)
+TASK, CALENDAR, POOL = "task", "calendar", "pool"
+KINDS = (CALENDAR, POOL, TASK)
 
 #: The natural key: kind, namespace, name.
 Key = tuple[str, str, str]
@@ -25,7 +32,7 @@ Key = tuple[str, str, str]
 class Entry:
     """One object that a file defines. ``fields`` holds only what is given, as the model holds it.
 
-    A task's ``members`` are the names of its calendars, a calendar's are its rules.
+    A task's pool is given by its name. A task's ``members`` are the names of its calendars, a calendar's are its rules.
     """
 
     place: Place
@@ -85,7 +92,13 @@ def _read(document: Document) -> tuple[Entry | None, list[DefinitionProblem]]:
             sentence = _("This is a text; write it in quotes.") if value else _("Every definition needs a name.")
             return None, [DefinitionProblem(place=document.place, subject=kind, field=field, message=sentence)]
     entry = Entry(place=document.place, kind=kind, namespace=namespace, name=name, fields={}, members=[])
-    problems = _read_task(entry, body) if kind == TASK else _read_calendar(entry, body)
+    match kind:
+        case "task":
+            problems = _read_task(entry, body)
+        case "calendar":
+            problems = _read_calendar(entry, body)
+        case _:
+            problems = _read_fields(entry, body, pool_fields(), entry.fields)
     return entry, problems
 
 

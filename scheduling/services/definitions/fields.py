@@ -17,7 +17,7 @@ from django.db import models
 from django.utils.dateparse import parse_date, parse_datetime, parse_time
 from django.utils.translation import gettext as _
 
-from scheduling.models import Task
+from scheduling.models import Pool, Task
 from scheduling.models.calendar import CalendarRule
 
 #: Columns of a task that its file does not give: where it lives, whose it is, and what the database keeps.
@@ -32,6 +32,12 @@ class WrongValue(ValueError):
 def task_fields() -> dict[str, models.Field[Any, Any]]:
     """Return the fields that a task's definition may give, by name, in the order in which they are written."""
     return {field.name: field for field in Task._meta.fields if field.name not in _NOT_DEFINED}
+
+
+@cache
+def pool_fields() -> dict[str, models.Field[Any, Any]]:
+    """Return the fields that a pool's definition may give, by name, in the order in which they are written."""
+    return {field.name: field for field in Pool._meta.fields if field.name not in _NOT_DEFINED}
 
 
 @cache
@@ -62,7 +68,10 @@ def read_plain(field: models.Field[Any, Any], value: Any) -> Any:
         case models.JSONField():
             return _expect(value, dict, _("This is an object."))
         case ArrayField():
-            return [_whole_number(each) for each in _expect(value, list, _("This is a list."))]
+            return [read_plain(field.base_field, each) for each in _expect(value, list, _("This is a list."))]
+        case models.ForeignKey():
+            # By its name; which object that is depends on the namespace.
+            return _expect(value, str, _("This is a name; write it in quotes."))
     return _expect(value, str, _("This is a text; write it in quotes."))
 
 

@@ -10,10 +10,10 @@ from django.db import models
 from scheduling.domain.handlers import catalogue
 from scheduling.domain.param_secrets import masked
 from scheduling.domain.policies import TriggerKind
-from scheduling.models import Task
+from scheduling.models import Pool, Task
 from scheduling.models.calendar import Calendar
-from scheduling.services.definitions.entries import CALENDAR, TASK
-from scheduling.services.definitions.fields import rule_fields, task_fields, write_plain
+from scheduling.services.definitions.entries import CALENDAR, POOL, TASK
+from scheduling.services.definitions.fields import pool_fields, rule_fields, task_fields, write_plain
 
 Plain = dict[str, Any]
 
@@ -23,6 +23,8 @@ def plain_task(task: Task, calendars: Iterable[str]) -> Plain:
     plain: Plain = {"kind": TASK, "namespace": task.namespace.name, "name": task.name}
     for name, field in task_fields().items():
         value = getattr(task, name)
+        if isinstance(value, Pool):
+            value = value.name
         if name == "run_at" and delayed(task):
             continue  # it follows from the delay, and from the moment at which the delay was given
         if value != field.get_default():
@@ -39,6 +41,16 @@ def plain_calendar(name: str, namespace: str, description: str, rules: Iterable[
         plain["description"] = description
     if written := sorted((_plain_rule(each) for each in rules), key=_order_of_rule):
         plain["rules"] = written
+    return plain
+
+
+def plain_pool(pool: Pool) -> Plain:
+    """Return a pool as its definition; how many slots it has is always said."""
+    plain: Plain = {"kind": POOL, "namespace": pool.namespace.name, "name": pool.name}
+    for name, field in pool_fields().items():
+        value = getattr(pool, name)
+        if name == "slots" or value != field.get_default():
+            plain[name] = write_plain(value)
     return plain
 
 

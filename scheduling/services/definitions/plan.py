@@ -16,14 +16,22 @@ from accounts.models import Namespace, User
 from accounts.permissions import permitted_namespaces, require
 from accounts.roles import Action
 from scheduling.domain.param_secrets import MASK, unmasked
-from scheduling.models import Calendar, CalendarRule, Task
+from scheduling.models import Calendar, CalendarRule, Pool, Task
 from scheduling.services.calendars import find_rule_problems
 from scheduling.services.definitions.diff import ObjectChange, Outcome
-from scheduling.services.definitions.entries import CALENDAR, TASK, Entry, Key
-from scheduling.services.definitions.fields import rule_fields, task_fields
-from scheduling.services.definitions.plain_objects import delayed, plain_calendar, plain_task, stored_calendar
+from scheduling.services.definitions.entries import CALENDAR, POOL, TASK, Entry, Key
+from scheduling.services.definitions.fields import pool_fields, rule_fields, task_fields
+from scheduling.services.definitions.plain_objects import (
+    delayed,
+    plain_calendar,
+    plain_pool,
+    plain_task,
+    stored_calendar,
+)
 from scheduling.services.definitions.problems import DefinitionProblem
-from scheduling.services.validation import Problem, find_problems
+from scheduling.services.pools import find_pool_problems
+from scheduling.services.problems import Problem
+from scheduling.services.validation import find_problems
 
 
 @dataclass(slots=True)
@@ -43,7 +51,7 @@ class Plan:
 def make_plan(entries: list[Entry], *, owner: str, prune: bool, actor: User | None) -> Plan:
     """Compare the entries with what is stored, whose rows stay locked until the transaction ends.
 
-    Calendars are stored at once, since whether a task is sound depends on the calendars that it will have: the
+    Calendars and pools are stored at once, since whether a task is sound depends on those that it will have: the
     caller rolls back when there are problems.
 
     Raises PermissionDenied for a namespace that ``actor`` may see but not change; one that they may not see does
@@ -55,11 +63,16 @@ def make_plan(entries: list[Entry], *, owner: str, prune: bool, actor: User | No
     calendars = _stored_calendars(namespaces.values())
     for entry in (each for each in known if each.kind == CALENDAR):
         _plan_calendar(plan, entry, namespaces[entry.namespace], calendars.get(entry.key))
+    pools = _stored_pools(namespaces.values())
+    for entry in (each for each in known if each.kind == POOL):
+        pools[entry.key] = _plan_pool(plan, entry, namespaces[entry.namespace], pools.get(entry.key))
     # Read again, with the rules that they have now.
     calendars = _stored_calendars(namespaces.values())
     tasks = _stored_tasks(namespaces.values(), owner if prune else "", actor)
     for entry in (each for each in known if each.kind == TASK):
-        _plan_task(plan, entry, namespaces[entry.namespace], tasks.get(entry.key), calendars, owner)
+        stored = tasks.get(entry.key)
+        pool = _named_pool(plan, entry, pools)
+        _plan_task(plan, entry, namespaces[entry.namespace], stored, calendars, pool, owner)
     if prune:
         defined = {entry.key for entry in entries}
         for key, task in sorted(tasks.items()):
@@ -91,6 +104,13 @@ def _stored_calendars(namespaces: Iterable[Namespace]) -> dict[Key, Calendar]:
     return {(CALENDAR, each.namespace.name, each.name): each for each in rows}
 
 
+def _stored_pools(namespaces: Iterable[Namespace]) -> dict[Key, Pool]:
+    rows = Pool.objects.filter(namespace__in=list(namespaces)).select_related("namespace")
+    return {
+        (POOL, each.namespace.name, each.name): each for each in rows.select_for_update(of=("self",)).order_by("pk")
+    }
+
+
 def _stored_tasks(namespaces: Iterable[Namespace], pruned_owner: str, actor: User | None) -> dict[Key, Task]:
     rows = Task.objects.filter(namespace__in=list(namespaces))
     if pruned_owner:
@@ -98,7 +118,7 @@ def _stored_tasks(namespaces: Iterable[Namespace], pruned_owner: str, actor: Use
         if actor is not None:
             mine = mine.filter(namespace__in=permitted_namespaces(actor, Action.ADMINISTER))
         rows = Task.objects.filter(pk__in=[*rows.values_list("pk", flat=True), *mine.values_list("pk", flat=True)])
-    locked = rows.select_for_update(of=("self",)).select_related("namespace").prefetch_related("calendars")
+    locked = rows.select_for_update(of=("self",)).select_related("namespace", "pool").prefetch_related("calendars")
     return {(TASK, each.namespace.name, each.name): each for each in locked.order_by("pk")}
 
 
@@ -127,15 +147,52 @@ def _plan_calendar(plan: Plan, entry: Entry, namespace: Namespace, stored: Calen
         rule.save()
 
 
+def _plan_pool(plan: Plan, entry: Entry, namespace: Namespace, stored: Pool | None) -> Pool:
+    before = None if stored is None else plain_pool(stored)
+    pool = stored or Pool(namespace=namespace, name=entry.name)
+    for name, field_ in pool_fields().items():
+        setattr(pool, name, entry.fields.get(name, field_.get_default()))
+    problems = find_pool_problems(pool)
+    plan.problems += [entry.problem(each.message, field=each.field, path=each.path) for each in problems]
+    change = ObjectChange(key=entry.key, before=before, after=plain_pool(pool))
+    plan.changes.append(change)
+    if not problems and change.outcome is not Outcome.UNCHANGED:
+        pool.save()
+    return pool
+
+
+def _named_pool(plan: Plan, entry: Entry, pools: dict[Key, Pool]) -> Pool | None:
+    """Return the pool that a task's definition names, or note that there is none of that name."""
+    name = entry.fields.get("pool")
+    if name is None:
+        return None
+    pool = pools.get((POOL, entry.namespace, name))
+    if pool is None:
+        near = [known for _kind, space, known in pools if space == entry.namespace]
+        sentence = _("There is no pool “%(name)s” in this namespace.") % {"name": name}
+        plan.problems.append(entry.problem(sentence + _hint(name, near), field="pool"))
+        return None
+    # One that could not be stored has a problem of its own.
+    return pool if pool.pk is not None else None
+
+
 def _plan_task(
-    plan: Plan, entry: Entry, namespace: Namespace, stored: Task | None, calendars: dict[Key, Calendar], owner: str
+    plan: Plan,
+    entry: Entry,
+    namespace: Namespace,
+    stored: Task | None,
+    calendars: dict[Key, Calendar],
+    pool: Pool | None,
+    owner: str,
 ) -> None:
     before = None if stored is None else plain_task(stored, _calendar_names(stored))
     old_owner = "" if stored is None else stored.owner
     task = stored or Task(namespace=namespace, name=entry.name)
     earlier = (task.params, task.delay_seconds if stored and delayed(task) else None, task.run_at)
     for name, field_ in task_fields().items():
-        if name in entry.fields:
+        if name == "pool":
+            task.pool = pool
+        elif name in entry.fields:
             setattr(task, name, entry.fields[name])
         elif name != "enabled":
             # What a file does not say is the default, but whether it runs now is the operators' to say.

@@ -1,4 +1,4 @@
-// Shows only the fields that the chosen trigger uses. Without this script all of them are shown; the server
+// Shows only the fields that the chosen trigger, and the chosen delay between attempts, use. Without this script all of them are shown; the server
 // ignores what a trigger does not use.
 "use strict";
 
@@ -18,18 +18,28 @@
     ends_at: ["cron", "interval", "fixed_delay"],
   };
 
+  const RETRIED_BY = {
+    retry_delay_seconds: ["exponential", "fixed"],
+    retry_max_delay_seconds: ["exponential", "fixed"],
+    retry_delays: ["list"],
+  };
+
   const rowOf = (name) => {
     const input = document.querySelector(`[name="${name}"], [name="${name}_0"]`);
     return input && input.closest(".form-row");
   };
 
-  const show = (trigger) => {
-    for (const [name, kinds] of Object.entries(USED_BY)) {
+  const showRows = (usedBy, chosen) => {
+    for (const [name, kinds] of Object.entries(usedBy)) {
       const row = rowOf(name);
       if (row && !row.querySelector(".errorlist")) {
-        row.hidden = !kinds.includes(trigger);
+        row.hidden = !kinds.includes(chosen);
       }
     }
+  };
+
+  const show = (trigger) => {
+    showRows(USED_BY, trigger);
     for (const group of document.querySelectorAll("fieldset.rota-when.collapse")) {
       const rows = [...group.querySelectorAll(".form-row")];
       group.hidden = rows.length > 0 && rows.every((row) => row.hidden);
@@ -41,6 +51,11 @@
     if (select) {
       select.addEventListener("change", () => show(select.value));
       show(select.value);
+    }
+    const backoff = document.querySelector('select[name="retry_backoff"]');
+    if (backoff) {
+      backoff.addEventListener("change", () => showRows(RETRIED_BY, backoff.value));
+      showRows(RETRIED_BY, backoff.value);
     }
   });
 })();

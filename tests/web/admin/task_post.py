@@ -16,6 +16,7 @@ RULES = {
     "catch_up": "latest",
     "max_catch_up": "100",
     "overlap": "skip",
+    "pool_weight": "1",
     "max_attempts": "1",
     "retry_backoff": "exponential",
     "retry_delay_seconds": "10",

@@ -169,7 +169,8 @@ def test_cancel_counts_what_was_cancelled_and_what_had_ended(root: Client) -> No
     task = make_task()
     waiting, ended = make_instance(task, state="ready"), make_instance(task)
 
-    response = root.post(reverse(INSTANCES), {"action": "cancel_chosen", "_selected_action": [waiting.pk, ended.pk]})
+    chosen = {"action": "cancel_chosen", "_selected_action": [waiting.pk, ended.pk]}
+    response = root.post(reverse(INSTANCES), {**chosen, "confirmed": "yes"})
 
     told = " ".join(map(str, get_messages(response.wsgi_request)))
     assert "1 was cancelled." in told

@@ -27,7 +27,7 @@ def test_a_run_is_an_instance_that_says_who_asked_for_it(api: Client) -> None:
         "handler": "shell",
         "origin": "api",
         "state": "ready",
-        "waiting_for": None,
+        "waiting_for": "worker",
         "triggered_by": "ada",
         "params": None,
         "attempts": 0,

@@ -1,0 +1,362 @@
+"""Why is it waiting? Each gate between a live instance and its start: passed or not, and in words.
+
+The admin and the API show the same gates with the same sentences.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from scheduling.domain.concurrency_key import render
+from scheduling.domain.errors import InvalidField
+from scheduling.domain.fleet import LiveNode, fleet
+from scheduling.domain.policies import Overlap
+from scheduling.domain.states import STATE_OF_ENTRY, EntryState, InstanceState
+from scheduling.models import Backfill, Pool, QueueEntry, Task, TaskInstance, TaskRevision
+from scheduling.pool_use import pool_use
+
+#: So many of those that hold a place are named.
+NAMED_HOLDERS = 10
+
+#: Counting those that wait before it stops here.
+MOST_COUNTED = 1000
+
+#: Admitted, and therefore counted by every limit.
+_ADMITTED = (EntryState.READY.value, EntryState.RUNNING.value, EntryState.DELAYED.value)
+
+
+class GateWord(StrEnum):
+    """What an instance can wait for, for machines."""
+
+    #: The moment that it is planned for.
+    TIME = "time"
+    #: The delay before its next attempt.
+    RETRY = "retry"
+    #: The end of an earlier instance with the same key.
+    OVERLAP = "overlap"
+    #: Room within `max_running`.
+    LIMIT = "limit"
+    #: The other ticks of its backfill.
+    BACKFILL = "backfill"
+    #: Room in the task's pool.
+    POOL = "pool"
+    #: A node that serves its queue and runs its handler, and has a free slot.
+    WORKER = "worker"
+
+
+#: What it waits for, as a word for people.
+GATE_LABELS = {
+    GateWord.TIME: gettext_lazy("its time"),
+    GateWord.RETRY: gettext_lazy("next attempt"),
+    GateWord.OVERLAP: gettext_lazy("overlap"),
+    GateWord.LIMIT: gettext_lazy("limit"),
+    GateWord.BACKFILL: gettext_lazy("backfill"),
+    GateWord.POOL: gettext_lazy("pool"),
+    GateWord.WORKER: gettext_lazy("worker"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holder:
+    """An instance that holds a place which another one waits for, or stands before it in the line."""
+
+    instance_id: int
+    task: str
+    state: InstanceState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gate:
+    """One condition: whether it is met, what it is for machines, and a sentence for people.
+
+    ``holders`` are the first of those that it waits for, ``more`` how many there are beside them. ``opens_at`` is
+    known for gates of time only.
+    """
+
+    word: GateWord
+    passed: bool
+    sentence: str
+    opens_at: datetime | None = None
+    holders: Sequence[Holder] = ()
+    more: int = 0
+    pool_id: int | None = None
+
+
+def reasons_for_waiting(instance: TaskInstance) -> list[Gate]:
+    """Return the gates that concern ``instance``, in the order in which it passes them.
+
+    Empty for one that runs or has ended. Gates that do not apply to it, such as a pool that its task does not use,
+    are left out.
+    """
+    entry = None if instance.is_final else QueueEntry.objects.filter(pk=instance.pk).first()
+    if entry is None or entry.state == EntryState.RUNNING:
+        return []
+    gates = [_time_gate(entry)]
+    if entry.attempt:
+        gates.append(_retry_gate(entry))
+    task = Task.objects.filter(pk=entry.task_id).first()
+    if task is not None:
+        gates += [gate for gate in (_limit_gate(entry, task, instance), _backfill_gate(entry)) if gate is not None]
+    pool = Pool.objects.filter(pk=entry.pool_id).first() if entry.pool_id is not None else None
+    if pool is not None:
+        gates.append(_pool_gate(entry, pool, others_pass=all(gate.passed for gate in gates)))
+    gates.append(_worker_gate(entry, fleet.live_nodes()))
+    return gates
+
+
+def next_attempt_at(instance: TaskInstance) -> datetime | None:
+    """Return when the next attempt at ``instance`` comes; None unless it waits for one."""
+    entry = _entry_of(instance)
+    return entry.run_at if entry is not None and entry.state == EntryState.DELAYED else None
+
+
+def waiting_words(instances: Iterable[TaskInstance]) -> dict[int, GateWord]:
+    """Return, by instance, the first thing that each of a page's instances waits for; at most five queries for all.
+
+    Instances that run, have ended, or wait for nothing but a worker's next look are left out. The instances come
+    with their queue entries (`with_entry`).
+    """
+    entries = [entry for entry in map(_entry_of, instances) if entry is not None]
+    words = {
+        entry.pk: GateWord.TIME if entry.state == EntryState.PLANNED else GateWord.RETRY
+        for entry in entries
+        if entry.state in (EntryState.PLANNED, EntryState.DELAYED)
+    }
+    words |= _admission_words([entry for entry in entries if entry.state == EntryState.WAITING])
+    if ready := [entry for entry in entries if entry.state == EntryState.READY]:
+        nodes = fleet.live_nodes()
+        served = {(entry.queue, entry.handler): _takers(entry, nodes) for entry in ready}
+        words |= {entry.pk: GateWord.WORKER for entry in ready if not served[entry.queue, entry.handler]}
+    return words
+
+
+def _admission_words(entries: list[QueueEntry]) -> dict[int, GateWord]:
+    if not entries:
+        return {}
+    tasks = Task.objects.in_bulk({entry.task_id for entry in entries})
+    gates = {entry.gate for entry in entries if entry.gate is not None}
+    live = Counter(
+        dict(
+            QueueEntry.objects.filter(gate__in=gates, state__in=_ADMITTED)
+            .values_list("gate")
+            .annotate(n=Count("pk"))
+            .order_by()
+        )
+    )
+    pools = Pool.objects.in_bulk({entry.pool_id for entry in entries if entry.pool_id is not None})
+    use = pool_use(pools.values())
+    words = {}
+    for entry in entries:
+        task = tasks.get(entry.task_id)
+        room = None if task is None else _room(task)
+        pool = use.get(entry.pool_id or 0)
+        if task is not None and room is not None and live[entry.gate] >= room:
+            word = _limit_word(task)
+        elif pool is not None:
+            word = GateWord.POOL
+        elif entry.backfill_id is not None:
+            word = GateWord.BACKFILL
+        else:
+            word = GateWord.LIMIT if task is None else _limit_word(task)
+        words[entry.pk] = word
+    return words
+
+
+def _time_gate(entry: QueueEntry) -> Gate:
+    if entry.state == EntryState.PLANNED:
+        return Gate(
+            word=GateWord.TIME,
+            passed=False,
+            sentence=_("It is planned for %(moment)s.") % {"moment": _moment(entry.run_at)},
+            opens_at=entry.run_at,
+        )
+    return Gate(word=GateWord.TIME, passed=True, sentence=_("Its time has come."))
+
+
+def _retry_gate(entry: QueueEntry) -> Gate:
+    own = max(entry.attempt - entry.losses - entry.postponed, 0)
+    places = {"next": own + 1, "most": entry.max_attempts, "moment": _moment(entry.run_at)}
+    if entry.state == EntryState.DELAYED:
+        return Gate(
+            word=GateWord.RETRY,
+            passed=False,
+            sentence=_("Attempt %(next)d of %(most)d comes at %(moment)s.") % places,
+            opens_at=entry.run_at,
+        )
+    return Gate(word=GateWord.RETRY, passed=True, sentence=_("Attempt %(next)d of %(most)d may start.") % places)
+
+
+def _room(task: Task) -> int | None:
+    """Return how many instances of the task's key may be admitted at once; None without a limit."""
+    if task.max_running is not None:
+        return task.max_running
+    return None if task.overlap == Overlap.ALLOW else 1
+
+
+def _limit_word(task: Task) -> GateWord:
+    return GateWord.OVERLAP if task.max_running is None else GateWord.LIMIT
+
+
+def _limit_gate(entry: QueueEntry, task: Task, instance: TaskInstance) -> Gate | None:
+    room, word = _room(task), _limit_word(task)
+    if room is None or entry.gate is None:
+        return None
+    if entry.state in _ADMITTED:
+        return Gate(word=word, passed=True, sentence=_("It has its place within the limit."))
+    same = QueueEntry.objects.filter(gate=entry.gate)
+    holding, waiting = same.filter(state__in=_ADMITTED), _before(entry, same)
+    live, ahead = holding.count(), waiting[: MOST_COUNTED + 1].count()
+    key = _key_in_words(task, instance)
+    if live + ahead < room:
+        sentence = (
+            _("Nothing of %(key)s is unfinished.") if not live else _("%(live)d of at most %(room)d of %(key)s are on.")
+        )
+        return Gate(word=word, passed=True, sentence=sentence % {"key": key, "live": live, "room": room})
+    if word is GateWord.OVERLAP:
+        sentence = _("An earlier instance of %(key)s is unfinished.") % {"key": key}
+        if task.overlap in (Overlap.CANCEL_RUNNING, Overlap.KILL_RUNNING) and live:
+            sentence += " " + _("It was told to stop.")
+    else:
+        sentence = _("%(live)d of at most %(room)d of %(key)s are on.") % {"live": live, "room": room, "key": key}
+    if ahead:
+        sentence += " " + _waiting_in_words(ahead)
+    holders, more = _holders(holding, waiting, live + ahead)
+    return Gate(word=word, passed=False, sentence=sentence, holders=holders, more=more)
+
+
+def _backfill_gate(entry: QueueEntry) -> Gate | None:
+    backfill = Backfill.objects.filter(pk=entry.backfill_id).first() if entry.backfill_id is not None else None
+    if backfill is None:
+        return None
+    most = backfill.max_parallel if backfill.overlap == Overlap.ALLOW else 1
+    others = QueueEntry.objects.filter(task=entry.task_id, backfill_id=backfill.pk)
+    holding, waiting = others.filter(state__in=_ADMITTED), _before(entry, others)
+    live = holding.exclude(pk=entry.pk).count()
+    ahead = 0 if entry.state in _ADMITTED else waiting[: MOST_COUNTED + 1].count()
+    passed = entry.state in _ADMITTED or live + ahead < most
+    sentence = ngettext(
+        "Backfill %(id)d runs %(most)d tick at once; %(live)d others are on.",
+        "Backfill %(id)d runs %(most)d ticks at once; %(live)d others are on.",
+        most,
+    ) % {"id": backfill.pk, "most": most, "live": live}
+    holders, more = ([], 0) if passed else _holders(holding, waiting, live + ahead)
+    return Gate(word=GateWord.BACKFILL, passed=passed, sentence=sentence, holders=holders, more=more)
+
+
+def _pool_gate(entry: QueueEntry, pool: Pool, *, others_pass: bool) -> Gate:
+    if entry.state in _ADMITTED:
+        sentence = _("It has its place in the pool “%(pool)s”.") % {"pool": pool.name}
+        return Gate(word=GateWord.POOL, passed=True, sentence=sentence, pool_id=pool.pk)
+    use = pool_use([pool])[pool.pk]
+    weight = min(entry.pool_weight, pool.slots) if pool.slots else entry.pool_weight
+    if not pool.slots:
+        sentence = _("The pool “%(pool)s” has no slots: it admits nothing.") % {"pool": pool.name}
+    else:
+        sentence = _("%(used)d of %(slots)d slots of the pool “%(pool)s” are used; it takes %(weight)d.") % {
+            "used": use.used,
+            "slots": pool.slots,
+            "pool": pool.name,
+            "weight": weight,
+        }
+    fits = bool(pool.slots) and use.used + weight <= pool.slots
+    same = QueueEntry.objects.filter(pool_id=pool.pk)
+    waiting = _before(entry, same)
+    # Those before it whose own limits hold them back do not count; but when nothing else keeps it, these do.
+    ahead = waiting[: MOST_COUNTED + 1].count() if entry.state == EntryState.WAITING and others_pass else 0
+    if fits and not ahead:
+        return Gate(word=GateWord.POOL, passed=True, sentence=sentence, pool_id=pool.pk)
+    if ahead:
+        sentence += " " + _waiting_in_words(ahead)
+    holding = same.filter(state__in=_ADMITTED)
+    holders, more = _holders(holding, waiting if ahead else same.none(), holding.count() + ahead)
+    return Gate(word=GateWord.POOL, passed=False, sentence=sentence, holders=holders, more=more, pool_id=pool.pk)
+
+
+def _worker_gate(entry: QueueEntry, nodes: Sequence[LiveNode]) -> Gate:
+    takers = _takers(entry, nodes)
+    if not nodes:
+        sentence = _("No node is alive; start a worker: manage.py runworker.")
+        return Gate(word=GateWord.WORKER, passed=False, sentence=sentence)
+    sentence = ngettext(
+        "%(takers)d of %(nodes)d live node serves the queue %(queue)s with the handler %(handler)s.",
+        "%(takers)d of %(nodes)d live nodes serve the queue %(queue)s with the handler %(handler)s.",
+        len(nodes),
+    ) % {"takers": len(takers), "nodes": len(nodes), "queue": entry.queue, "handler": entry.handler}
+    gate = Gate(word=GateWord.WORKER, passed=bool(takers), sentence=sentence)
+    slots = sum(node.slots for node in takers)
+    if takers and entry.state == EntryState.READY and sum(node.busy for node in takers) >= slots:
+        full = ngettext("Its slot is busy.", "All of their %(slots)d slots are busy.", slots) % {"slots": slots}
+        return replace(gate, passed=False, sentence=f"{sentence} {full}")
+    return gate
+
+
+def _takers(entry: QueueEntry, nodes: Sequence[LiveNode]) -> list[LiveNode]:
+    return [node for node in nodes if node.serves(entry.queue, entry.handler)]
+
+
+def _before(entry: QueueEntry, among: QuerySet[QueueEntry]) -> QuerySet[QueueEntry]:
+    """Return those that wait and stand before ``entry`` in the line."""
+    earlier = Q(sort_key__lt=entry.sort_key) | Q(sort_key=entry.sort_key, pk__lt=entry.pk)
+    return among.filter(earlier, state=EntryState.WAITING.value)
+
+
+def _holders(holding: QuerySet[QueueEntry], waiting: QuerySet[QueueEntry], count: int) -> tuple[list[Holder], int]:
+    """Return the first of those that hold a place or stand before, and how many there are beside them."""
+    found = list(holding.order_by("claimed_at", "pk")[:NAMED_HOLDERS])
+    if len(found) < NAMED_HOLDERS:
+        found += list(waiting.order_by("sort_key", "pk")[: NAMED_HOLDERS - len(found)])
+    names: dict[int, str] = dict(Task.objects.filter(pk__in={e.task_id for e in found}).values_list("pk", "name"))
+    holders = [
+        Holder(
+            instance_id=entry.pk,
+            task=names.get(entry.task_id, f"#{entry.task_id}"),
+            state=STATE_OF_ENTRY[EntryState(entry.state)],
+        )
+        for entry in found
+    ]
+    return holders, max(count - len(holders), 0)
+
+
+def _key_in_words(task: Task, instance: TaskInstance) -> str:
+    """Return what the limit counts by: the task, or the concurrency key as its params render it."""
+    if not task.concurrency_key:
+        return _("the task “%(name)s”") % {"name": task.name}
+    params = instance.params
+    if params is None:
+        revision = TaskRevision.objects.filter(task_id=task.pk, version=instance.task_version).first()
+        params = revision.definition.get("params", {}) if revision is not None else task.params
+    try:
+        key = render(task.concurrency_key, params)
+    except InvalidField:
+        key = task.concurrency_key
+    return _("the key “%(key)s”") % {"key": key}
+
+
+def _waiting_in_words(count: int) -> str:
+    if count > MOST_COUNTED:
+        return _("More than %(n)d wait before it.") % {"n": MOST_COUNTED}
+    return ngettext("%(n)d waits before it.", "%(n)d wait before it.", count) % {"n": count}
+
+
+def _entry_of(instance: TaskInstance) -> QueueEntry | None:
+    if instance.is_final:
+        return None
+    try:
+        return instance.queue_entry
+    except QueueEntry.DoesNotExist:
+        return None
+
+
+def _moment(at: datetime) -> str:
+    local = timezone.localtime(at)
+    return f"{date_format(local, 'Y-m-d H:i:s')} {local.tzname()}"
