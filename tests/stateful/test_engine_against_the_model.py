@@ -18,7 +18,8 @@ from hypothesis.stateful import (
 from scheduling.db import Connection
 from scheduling.domain.policies import OnWorkerLost, Overlap
 from scheduling.domain.states import EntryState, Origin
-from scheduling.engine.admit import admit, admit_waiting
+from scheduling.engine.admit import admit
+from scheduling.engine.admit_waiting import admit_waiting
 from scheduling.engine.cancel import cancel
 from scheduling.engine.enqueue import enqueue
 from scheduling.engine.promote import promote
