@@ -40,7 +40,11 @@ LIMIT, SLOTS = 3, 4
 def test_no_limit_is_exceeded_for_a_moment_and_nothing_deadlocks(conn: Connection) -> None:
     pool = Pool.objects.create(namespace=make_namespace(), name="p", slots=SLOTS)
     limited = make_task(overlap="allow", max_running=LIMIT)
-    shared = [make_task(overlap="queue_all", max_running=LIMIT, concurrency_key="k") for _ in range(2)]
+    # Of different priorities, so that two admissions that see different rows choose different ones.
+    shared = [
+        make_task(overlap="queue_all", max_running=LIMIT, concurrency_key="k", priority=priority)
+        for priority in (-100, 0, 100)
+    ]
     pooled = [
         make_task(overlap="queue_all", max_running=LIMIT, pool=pool, pool_weight=weight) for weight in (1, 2, SLOTS)
     ]
@@ -126,4 +130,30 @@ def test_no_limit_is_exceeded_for_a_moment_and_nothing_deadlocks(conn: Connectio
     assert after[1] == before[1]
     assert samples > 100
     assert most == {"gate": LIMIT, "pool": SLOTS}, "full now and then, and never more"
+    assert check(conn) == []
+
+
+def test_completing_cancelling_and_reaping_the_same_instances_at_once_never_deadlocks(conn: Connection) -> None:
+    task, node = make_task(overlap="allow"), make_registration(conn)
+    chance = random.Random(1)
+
+    def all_at_once(own: list[Connection]) -> None:
+        # Enough rows that each statement is still locking them when the next one begins.
+        ids = queue(conn, task, 400)
+        reports = [report_of(claim) for claim in claimed_by(conn, node, slots=400)]
+        chance.shuffle(reports)
+        chance.shuffle(ids)
+        at_once(
+            lambda: complete(own[0], reports),
+            lambda: complete(own[1], reports[::-1]),
+            lambda: cancel(own[2], ids, message="Stop."),
+            lambda: reap(own[3], incarnation=node.incarnation),
+        )
+        reap(conn, incarnation=node.incarnation)
+        cancel(conn, ids, message="Stop.")
+
+    with connections(4) as own:
+        for _ in range(4):
+            all_at_once(own)
+    assert not QueueEntry.objects.exists()
     assert check(conn) == []
