@@ -123,8 +123,8 @@ def backfilled(conn: Connection, task: Task) -> None:
     Backfill.objects.create(
         namespace_id=task.namespace_id,
         task=task,
-        range_start=moment,
-        range_end=moment,
+        from_at=moment,
+        until_at=moment,
         overlap="allow",
         max_parallel=10,
         ticks=[moment],

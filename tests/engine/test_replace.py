@@ -9,7 +9,7 @@ from scheduling.domain.states import EntryState
 from scheduling.engine.admit import Admitted, admit
 from scheduling.engine.admit_waiting import admit_freed, admit_waiting
 from scheduling.engine.cancel import cancel
-from scheduling.models import Backfill, Pool, QueueEntry, TaskInstance
+from scheduling.models import Pool, QueueEntry, TaskInstance
 from tests.engine.work import claimed_by, gates_of, one_claim, queue, report_of, state_of, states
 from tests.factories import make_namespace, make_registration, make_task
 from tests.support.threads import in_background
@@ -119,9 +119,8 @@ def test_one_that_waits_patiently_ahead_is_neither_overtaken_nor_ended(conn: Con
 
 def test_what_a_backfill_asked_for_is_left_alone(conn: Connection) -> None:
     task = make_task(overlap="cancel_running")
-    backfill = Backfill(namespace_id=task.namespace_id, task=task, ticks=[], total=0)
     running, waiting = queue(conn, task, 2)
-    conn.execute("UPDATE rota_queue_entry SET backfill_id = %s", [backfill.pk or 1])
+    conn.execute("UPDATE rota_queue_entry SET backfill_id = 1")
     admit(conn, [task.pk])
     claimed_by(conn, make_registration(conn))
     (new,) = queue(conn, task)

@@ -72,17 +72,18 @@ decided AS MATERIALIZED (
         ELSE 'stays' END AS decision
     FROM stuck
 ),
--- Their state is not asked for again: under the gate's lock a waiting entry can only go, never move; and by the key
--- alone nothing tempts the planner to read everything that waits.
+-- BETWEEN and not `= 2`: that would offer the planner the index of what waits, all of which it might read.
 admitted AS MATERIALIZED (
     SELECT e.instance_id FROM rota_queue_entry e
     WHERE e.instance_id = ANY(ARRAY(SELECT instance_id FROM decided WHERE decision = 'admitted'))
+        AND e.state BETWEEN 2 AND 2
     ORDER BY e.instance_id
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 refused AS MATERIALIZED (
     SELECT e.instance_id FROM rota_queue_entry e
     WHERE e.instance_id = ANY(ARRAY(SELECT instance_id FROM decided WHERE decision IN ('skipped', 'superseded')))
+        AND e.state BETWEEN 2 AND 2
     ORDER BY e.instance_id
     FOR UPDATE SKIP LOCKED
 ),
