@@ -123,3 +123,5 @@ class Reason(StrEnum):
     TASK_DELETED = "task_deleted"
     #: The params no longer fit the handler's schema.
     INVALID_PARAMS = "invalid_params"
+    #: The queue and the history did not fit together, and a repair decided.
+    REPAIRED = "repaired"
