@@ -132,6 +132,8 @@ class Reason(StrEnum):
     TASK_DELETED = "task_deleted"
     #: The params no longer fit the handler's schema.
     INVALID_PARAMS = "invalid_params"
+    #: The queue and the history did not fit together, and a repair decided.
+    REPAIRED = "repaired"
     #: Its processes were more than the task's limit, or took more memory or CPU time.
     PROCESS_LIMIT = "process_limit"
     MEMORY_LIMIT = "memory_limit"
