@@ -24,7 +24,9 @@ from workers.runtime.log_buffer import LogBuffer
 class Clock:
     def now(self): return datetime.now(UTC)
 moment = datetime.now(UTC)
-claimed = Claimed(1, 2, moment, 3, 4, 1, "shell", 1, 0, 1, None, False, moment)
+claimed = Claimed(instance_id=1, lease_id=2, scheduled_for=moment, namespace_id=3, task_id=4, task_version=1,
+    handler="shell", attempt=1, losses=0, postponed=0, max_attempts=1, timeout_seconds=None, own_params=False,
+    sort_key=moment)
 log = LogBuffer(claimed, Clock(), dataclasses.replace(conf(), log_head_bytes=100_000, log_tail_bytes=20_000))
 context = HandlerContext(namespace="d", task_name="t", instance_id=1, execution_id=2, attempt=1,
     scheduled_for=moment, idempotency_key="k", sink=log.write)

@@ -158,7 +158,7 @@ class Writer:
                     if self._dropped:
                         batch, self._unstored, self._in_flight = [], [], 0
                         self._changed.notify_all()
-                    if (closing := self._closing) and not batch:
+                    if (closing := self._closing) and not batch and not self._held:
                         break
                     self._changed.wait_for(lambda: self._closing is not closing, pause)
                 pause = min(pause * 2, 5.0)
