@@ -150,7 +150,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 
 # Read through scheduling/conf.py and workers/conf.py, which document each key and its default.
-SCHEDULING: dict[str, Any] = {}
+SCHEDULING: dict[str, Any] = {
+    "RETENTION_DAYS": env_int("ROTA_RETENTION_DAYS", 90, minimum=0),
+    "LOG_RETENTION_DAYS": env_int("ROTA_LOG_RETENTION_DAYS", 30, minimum=0),
+}
 WORKERS: dict[str, Any] = {
     "HANDLERS": env_list("ROTA_HANDLERS", []),
     "TASK_MODULES": env_list("ROTA_TASK_MODULES", []),

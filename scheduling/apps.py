@@ -9,3 +9,7 @@ class SchedulingConfig(AppConfig):
 
     name = "scheduling"
     verbose_name = _("Scheduling")
+
+    def ready(self) -> None:
+        """Register the start-up checks."""
+        from scheduling import checks  # noqa: F401 - importing registers them

@@ -29,6 +29,16 @@ class SchedulingConf:
     WATCHDOG_SECONDS: float = 30.0
     #: A statement of a scheduler or worker that takes longer is taken for hung; 0: none is.
     STATEMENT_TIMEOUT_SECONDS: float = 20.0
+    #: How many days instances and executions are kept; 0: for ever.
+    RETENTION_DAYS: int = 90
+    #: How many days logs are kept; 0: as long as their executions, which is the most.
+    LOG_RETENTION_DAYS: int = 30
+    #: How many days statistics are kept; 0: for ever.
+    STATISTICS_DAYS: int = 400
+    #: How many days a replaced revision of a task and a past period of its schedule are kept; 0: for ever.
+    DEFINITION_DAYS: int = 400
+    #: The dotted path of a function that is called with each partition before it is dropped.
+    ARCHIVE_PARTITION: str = ""
 
     def __post_init__(self) -> None:
         if 0 < self.WATCHDOG_SECONDS <= self.STATEMENT_TIMEOUT_SECONDS:

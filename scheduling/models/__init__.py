@@ -14,6 +14,7 @@ from scheduling.models.queue import QueueEntry
 from scheduling.models.revision import TaskRevision
 from scheduling.models.run_key import RunKey
 from scheduling.models.scheduler import Scheduler
+from scheduling.models.statistics import StatDay, StatDelta, StatHour
 from scheduling.models.task import Task
 
 __all__ = [
@@ -25,6 +26,9 @@ __all__ = [
     "RunKey",
     "SchedulePeriod",
     "Scheduler",
+    "StatDay",
+    "StatDelta",
+    "StatHour",
     "Task",
     "TaskClock",
     "TaskInstance",

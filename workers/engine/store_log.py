@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+import psycopg
+
 from scheduling.db import Connection
+from scheduling.engine.partitions import create_partitions, days_of, forget_known_partitions, is_missing_partition
 
 
 class Row(Protocol):
@@ -29,9 +32,24 @@ class Row(Protocol):
 
 
 def store_log(conn: Connection, chunks: Sequence[Row]) -> None:
-    """Append ``chunks`` to the log in one COPY; all of them or none."""
+    """Append ``chunks`` to the log in one COPY; all of them or none.
+
+    A day whose partition was dropped, because logs are kept for a shorter time than the rest, gets one again; for
+    that ``conn`` must be in autocommit.
+    """
     if not chunks:
         return
+    try:
+        _copy(conn, chunks)
+    except psycopg.errors.CheckViolation as error:
+        if not is_missing_partition(error):
+            raise
+        forget_known_partitions()
+        create_partitions(conn, days_of(chunk.scheduled_for for chunk in chunks))
+        _copy(conn, chunks)
+
+
+def _copy(conn: Connection, chunks: Sequence[Row]) -> None:
     with (
         conn.cursor() as cursor,
         cursor.copy(

@@ -34,7 +34,12 @@ instance AS (
         missed_count, missed_since, CASE WHEN reason <> '' THEN clock_timestamp() END
     FROM won
     ON CONFLICT (task_id, scheduled_for, fire_key) DO NOTHING
-    RETURNING id, scheduled_for, task_id, outcome
+    RETURNING id, scheduled_for, task_id, outcome, namespace_id, finished_at
+),
+counted AS (
+    INSERT INTO rota_stat_delta (hour, namespace_id, task_id, outcome, bucket, count, lasted, waited)
+    SELECT date_bin('1 hour', finished_at, 'epoch'), namespace_id, task_id, outcome, -1, 1, interval '0', interval '0'
+    FROM instance WHERE outcome IS NOT NULL
 ),
 entry AS (
     INSERT INTO rota_queue_entry (instance_id, scheduled_for, namespace_id, task_id, task_version, queue, handler,

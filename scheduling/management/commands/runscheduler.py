@@ -11,6 +11,7 @@ from scheduling.conf import conf
 from scheduling.exceptions import NotMigrated
 from scheduling.runtime.loop import SchedulerLoop
 from scheduling.runtime.registry import Registry
+from scheduling.runtime.upkeep import upkeep_maintainers
 from scheduling.runtime.watchdog import Watchdog
 from scheduling.schema import require_migrations
 from workers import __version__
@@ -33,7 +34,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         watchdog = Watchdog(seconds=conf().WATCHDOG_SECONDS, who="scheduler")
         loop = SchedulerLoop(
-            maintainers=worker_maintainers(),
+            maintainers=[*upkeep_maintainers(), *worker_maintainers()],
             report=self._say,
             registry=Registry(version=__version__),
             watch=watchdog.watch("turn"),

@@ -63,5 +63,14 @@ instance AS (
     FROM mine m
     WHERE i.id = m.instance_id AND i.scheduled_for = m.scheduled_for
         AND i.scheduled_for BETWEEN %(lo)s AND %(hi)s
+    RETURNING i.namespace_id, i.task_id, i.outcome, i.started_at, i.finished_at,
+        CASE WHEN i.origin = 'schedule' THEN i.scheduled_for ELSE greatest(i.scheduled_for, i.created_at) END AS due_at
+),
+counted AS (
+    INSERT INTO rota_stat_delta (hour, namespace_id, task_id, outcome, bucket, count, lasted, waited)
+    SELECT date_bin('1 hour', finished_at, 'epoch'), namespace_id, task_id, outcome,
+        rota_stat_bucket(finished_at - started_at), count(*),
+        coalesce(sum(finished_at - started_at), interval '0'), coalesce(sum(started_at - due_at), interval '0')
+    FROM instance WHERE outcome IS NOT NULL GROUP BY 1, 2, 3, 4, 5
 )
 SELECT instance_id, lease_id, decision, gate, pool_id FROM mine

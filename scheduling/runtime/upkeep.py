@@ -1,0 +1,58 @@
+"""Upkeep: the chores that keep the database small and its statistics current, each beside the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from scheduling.conf import conf
+from scheduling.db import Connection, own_connection
+from scheduling.engine.fold_statistics import fold_statistics, has_deltas
+from scheduling.engine.vacuum import late_tables, vacuum_tables
+from scheduling.runtime.background import Background
+from scheduling.runtime.maintainer import Maintainer
+from scheduling.runtime.retention import keep_retention
+
+#: How often old partitions are looked for; days do not end more often.
+RETENTION_EVERY_SECONDS = 3600.0
+VACUUM_EVERY_SECONDS = 60.0
+
+_FOLD = 50_000
+
+
+def upkeep_maintainers() -> list[Maintainer]:
+    """Return the chores; any number of schedulers may do them."""
+    return [
+        Background("folded", _on_a_connection("statistics", _fold), needed=has_deltas).maintainer(
+            conf().MAINTENANCE_SECONDS
+        ),
+        Background(
+            "vacuumed", _on_a_connection("vacuum", _vacuum), needed=lambda conn: bool(late_tables(conn))
+        ).maintainer(VACUUM_EVERY_SECONDS),
+        Background("dropped", keep_retention).maintainer(RETENTION_EVERY_SECONDS),
+    ]
+
+
+def _on_a_connection(purpose: str, work: Callable[[Connection], int]) -> Callable[[], int]:
+    def run() -> int:
+        conn = own_connection(purpose)
+        try:
+            return work(conn)
+        finally:
+            conn.close()
+
+    return run
+
+
+def _fold(conn: Connection) -> int:
+    total = 0
+    while True:
+        folded = fold_statistics(conn, limit=_FOLD)
+        total += folded or 0
+        if folded is None or folded < _FOLD:
+            return total
+
+
+def _vacuum(conn: Connection) -> int:
+    late = late_tables(conn)
+    vacuum_tables(conn, late)
+    return len(late)
