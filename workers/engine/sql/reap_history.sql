@@ -18,8 +18,8 @@ execution AS (
 ),
 instance AS (
     UPDATE rota_instance i
-    SET outcome = v.decision, reason = v.end_reason,
-        message = v.ending, attempts = v.attempt, last_execution_id = v.lease_id,
+    SET outcome = v.decision, reason = v.end_reason, message = v.ending, attempts = v.attempt,
+        last_execution_id = v.lease_id,
         started_at = coalesce(i.started_at, v.claimed_at), finished_at = clock_timestamp(),
         failed_at = CASE WHEN v.decision = 'failed' THEN clock_timestamp() END
     FROM v

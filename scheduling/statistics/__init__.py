@@ -1,0 +1,31 @@
+"""What charts and tables show of the past, the present and the next hour; each limited to what the reader may see.
+
+Numbers of the past come from the statistics by hour and day, so they cost the same however long the history is. They
+lag behind by a few seconds, until a scheduler has folded what ended last.
+"""
+
+from scheduling.statistics.figures import Counts
+from scheduling.statistics.instances import latest_failures, recent_ends
+from scheduling.statistics.outcomes import OutcomeSeries, OutcomeSlot, outcomes_over_time
+from scheduling.statistics.queue import QueueHealth, queue_health
+from scheduling.statistics.scope import Scope, scope_of
+from scheduling.statistics.tasks import TaskFigures, TaskOrder, task_figures
+from scheduling.statistics.upcoming import UpcomingFire, upcoming_fires
+
+__all__ = [
+    "Counts",
+    "OutcomeSeries",
+    "OutcomeSlot",
+    "QueueHealth",
+    "Scope",
+    "TaskFigures",
+    "TaskOrder",
+    "UpcomingFire",
+    "latest_failures",
+    "outcomes_over_time",
+    "queue_health",
+    "recent_ends",
+    "scope_of",
+    "task_figures",
+    "upcoming_fires",
+]
