@@ -128,7 +128,7 @@ def isolated_result(kind: str) -> Any:
     return {"nul": "a\x00b", "set": {1}, "big": "x" * 2_000_000}[kind]
 
 
-@task(name="tests.eat_memory", isolation="process")
+@task(name="tests.example_eats_memory", isolation="process")
 def eat_memory() -> None:
     eaten = []
     while True:

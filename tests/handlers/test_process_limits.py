@@ -112,7 +112,7 @@ def test_waiting_uses_no_cpu_time(log: MemoryLog) -> None:
 def test_a_function_that_eats_all_memory_is_survived(log: MemoryLog) -> None:
     context = make_context(log, limits=ProcessLimits(max_memory_mb=200))
     with pytest.raises(HandlerError) as caught:
-        run(PYTHON, context, function="tests.eat_memory")
+        run(PYTHON, context, function="tests.example_eats_memory")
 
     assert caught.value.reason == "memory_limit"
     assert run(PYTHON, function="tests.handlers.example_tasks.add", kwargs={"a": 1, "b": 2}) == 3

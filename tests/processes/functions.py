@@ -40,3 +40,12 @@ def give_noise(go: str, size: int = 6000) -> str:
     while not Path(go).exists():
         time.sleep(0.02)
     return secrets.token_hex(size // 2)
+
+
+@task(name="tests.eat_memory", isolation="process")
+def eat_memory() -> None:
+    """Take more and more memory."""
+    eaten = []
+    while True:
+        eaten.append(bytearray(b"x") * (8 * 1024 * 1024))
+        time.sleep(0.01)

@@ -85,3 +85,28 @@ def test_an_execution_is_not_closed_before_its_last_process_is_gone(
     wait_until(lambda: not Execution.objects.filter(state="running").exists(), what="the execution was closed")
     assert living(directory) == []
     assert log.filter(body__contains="child is gone").exists()
+
+
+def test_the_limits_of_a_task_hold_on_its_worker(conn: Connection, start: Start) -> None:
+    modules = {"ROTA_TASK_MODULES": "tests.processes.functions"}
+    storm = "for i in $(seq 20); do sleep 600 & done; wait"
+    tasks = {
+        "process_limit": make_task(params={"command": storm}, max_processes=5),
+        "memory_limit": make_task(
+            handler="python", params={"function": "tests.eat_memory"}, max_memory_mb=200, max_attempts=1
+        ),
+        "cpu_limit": make_task(params={"command": "while :; do :; done"}, max_cpu_seconds=1),
+        "limits_unsupported": make_task(handler="python", params={"function": "tests.nothing"}, max_cpu_seconds=1),
+    }
+    instances = {reason: run_task_now(task) for reason, task in tasks.items()}
+    worker = start("runworker", "--handlers", "shell,python", "--name", "w", **modules)
+
+    for reason, instance in instances.items():
+        found = TaskInstance.objects.filter(pk=instance.pk, outcome__isnull=False)
+        ended = wait_until(found.first, what=f"{reason} has ended")
+        assert ended is not None
+        assert (ended.outcome, ended.reason) == ("failed", reason), ended.message
+    # The worker has survived all of it.
+    after = run_task_now(make_task())
+    wait_until(lambda: TaskInstance.objects.get(pk=after.pk).outcome == "succeeded", what="it goes on")
+    assert worker.process.poll() is None

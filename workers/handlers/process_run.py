@@ -274,8 +274,11 @@ class ProcessRun:
                 stdin.close()
 
     def _report(self, data: bytes) -> None:
+        # Only what is new can hold the end of the line: a long one must not be searched again with every piece.
+        searched = len(self._report_line)
         self._report_line += data
-        while (end := self._report_line.find(b"\n")) >= 0:
+        while (end := self._report_line.find(b"\n", searched)) >= 0:
+            searched = 0
             line = bytes(self._report_line[:end])
             del self._report_line[: end + 1]
             reply = self._on_report(line) if self._on_report is not None else b""
