@@ -34,6 +34,9 @@ MOST_COUNTED = 1000
 #: Admitted, and therefore counted by every limit.
 _ADMITTED = (EntryState.READY.value, EntryState.RUNNING.value, EntryState.DELAYED.value)
 
+#: Counted by the limits of tasks and keys: those that wait for their pool hold their place there.
+_THROUGH = (*_ADMITTED, EntryState.POOLED.value)
+
 
 class GateWord(StrEnum):
     """What an instance can wait for, for machines."""
@@ -133,6 +136,7 @@ def waiting_words(instances: Iterable[TaskInstance]) -> dict[int, GateWord]:
         if entry.state in (EntryState.PLANNED, EntryState.DELAYED)
     }
     words |= _admission_words([entry for entry in entries if entry.state == EntryState.WAITING])
+    words |= {entry.pk: GateWord.POOL for entry in entries if entry.state == EntryState.POOLED}
     if ready := [entry for entry in entries if entry.state == EntryState.READY]:
         nodes = fleet.live_nodes()
         served = {(entry.queue, entry.handler): _takers(entry, nodes) for entry in ready}
@@ -147,7 +151,7 @@ def _admission_words(entries: list[QueueEntry]) -> dict[int, GateWord]:
     gates = {entry.gate for entry in entries if entry.gate is not None}
     live = Counter(
         dict(
-            QueueEntry.objects.filter(gate__in=gates, state__in=_ADMITTED)
+            QueueEntry.objects.filter(gate__in=gates, state__in=_THROUGH)
             .values_list("gate")
             .annotate(n=Count("pk"))
             .order_by()
@@ -211,10 +215,10 @@ def _limit_gate(entry: QueueEntry, task: Task, instance: TaskInstance) -> Gate |
     room, word = _room(task), _limit_word(task)
     if room is None or entry.gate is None:
         return None
-    if entry.state in _ADMITTED:
+    if entry.state in _THROUGH:
         return Gate(word=word, passed=True, sentence=_("It has its place within the limit."))
     same = QueueEntry.objects.filter(gate=entry.gate)
-    holding, waiting = same.filter(state__in=_ADMITTED), _before(entry, same)
+    holding, waiting = same.filter(state__in=_THROUGH), _before(entry, same)
     live, ahead = holding.count(), waiting[: MOST_COUNTED + 1].count()
     key = _key_in_words(task, instance)
     if live + ahead < room:
@@ -240,10 +244,10 @@ def _backfill_gate(entry: QueueEntry) -> Gate | None:
         return None
     most = backfill.max_parallel if backfill.overlap == Overlap.ALLOW else 1
     others = QueueEntry.objects.filter(task=entry.task_id, backfill_id=backfill.pk)
-    holding, waiting = others.filter(state__in=_ADMITTED), _before(entry, others)
+    holding, waiting = others.filter(state__in=_THROUGH), _before(entry, others)
     live = holding.exclude(pk=entry.pk).count()
-    ahead = 0 if entry.state in _ADMITTED else waiting[: MOST_COUNTED + 1].count()
-    passed = entry.state in _ADMITTED or live + ahead < most
+    ahead = 0 if entry.state in _THROUGH else waiting[: MOST_COUNTED + 1].count()
+    passed = entry.state in _THROUGH or live + ahead < most
     sentence = ngettext(
         "Backfill %(id)d runs %(most)d tick at once; %(live)d others are on.",
         "Backfill %(id)d runs %(most)d ticks at once; %(live)d others are on.",
@@ -270,9 +274,9 @@ def _pool_gate(entry: QueueEntry, pool: Pool, *, others_pass: bool) -> Gate:
         }
     fits = bool(pool.slots) and use.used + weight <= pool.slots
     same = QueueEntry.objects.filter(pool_id=pool.pk)
-    waiting = _before(entry, same)
-    # Those before it whose own limits hold them back do not count; but when nothing else keeps it, these do.
-    ahead = waiting[: MOST_COUNTED + 1].count() if entry.state == EntryState.WAITING and others_pass else 0
+    # Those before it whose own limits hold them back do not count.
+    waiting = _before(entry, same, state=EntryState.POOLED)
+    ahead = waiting[: MOST_COUNTED + 1].count() if others_pass else 0
     if fits and not ahead:
         return Gate(word=GateWord.POOL, passed=True, sentence=sentence, pool_id=pool.pk)
     if ahead:
@@ -304,10 +308,12 @@ def _takers(entry: QueueEntry, nodes: Sequence[LiveNode]) -> list[LiveNode]:
     return [node for node in nodes if node.serves(entry.queue, entry.handler)]
 
 
-def _before(entry: QueueEntry, among: QuerySet[QueueEntry]) -> QuerySet[QueueEntry]:
-    """Return those that wait and stand before ``entry`` in the line."""
+def _before(
+    entry: QueueEntry, among: QuerySet[QueueEntry], *, state: EntryState = EntryState.WAITING
+) -> QuerySet[QueueEntry]:
+    """Return those that wait in ``state`` and stand before ``entry`` in the line."""
     earlier = Q(sort_key__lt=entry.sort_key) | Q(sort_key=entry.sort_key, pk__lt=entry.pk)
-    return among.filter(earlier, state=EntryState.WAITING.value)
+    return among.filter(earlier, state=state.value)
 
 
 def _holders(holding: QuerySet[QueueEntry], waiting: QuerySet[QueueEntry], count: int) -> tuple[list[Holder], int]:

@@ -112,9 +112,11 @@ def _admit_gates(conn: Connection, gates: list[int], admitted: Admitted, pools: 
         for what, leaving in ended.items():
             end_unstarted(conn, leaving, outcome=InstanceState.SKIPPED, reason=Reason.OVERLAP, message=_MESSAGES[what])
             admitted.skipped += len(leaving)
-        replaced = replace(conn, newcomers)
+        # Where nothing moved because somebody holds the entries, looking again would be no different.
+        again &= moved
+        # Where there is more to come, the newest is not known yet.
+        replaced = replace(conn, [each for each in newcomers if each.gate not in again])
     admitted.replaced += replaced.ended
     admitted.asked += replaced.asked
     pools |= replaced.pools
-    # Where nothing moved because somebody holds the entries, looking again would be no different.
-    return again & moved | replaced.freed, replaced.contended
+    return again | replaced.freed, replaced.contended

@@ -162,11 +162,12 @@ class SchedulerLoop:
     def take_note(self, heard: dict[str, set[str]]) -> None:
         """Look anew, with the next turn, at what the notifications ``heard`` are about: payloads by channel."""
         payloads = heard.get(CLOCK_CHANNEL, set())
+        if self._listener.reconnected or payloads - {ENTRIES}:
+            # A limit may have been edited.
+            self._due_at[_ADMISSION] = 0.0
         if self._listener.reconnected or payloads - {ENTRIES, LIMITS}:
             self._listener.reconnected = False
             self._complete_until = None
-        if payloads - {ENTRIES}:
-            self._due_at[_ADMISSION] = 0.0
         if payloads:
             self._promotions_known = False
             self._due_at[BACKFILLS] = 0.0

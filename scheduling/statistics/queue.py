@@ -12,8 +12,8 @@ from scheduling.statistics.scope import Scope
 # tasks, so it is the same for every reader.
 _QUEUE = """
 SELECT clock_timestamp(),
-    count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 2),
-    count(*) FILTER (WHERE state = 3), count(*) FILTER (WHERE state = 4), min(run_at) FILTER (WHERE state IN (0, 2)),
+    count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state IN (2, 5)),
+    count(*) FILTER (WHERE state = 3), count(*) FILTER (WHERE state = 4), min(run_at) FILTER (WHERE state IN (0, 2, 5)),
     (SELECT coalesce(greatest(extract(epoch FROM clock_timestamp() - min(k.next_run_at)), 0), 0)::float8
      FROM rota_task_clock k),
     (SELECT count(*) FROM rota_instance i WHERE i.failed_at > clock_timestamp() - interval '1 hour'
@@ -33,7 +33,7 @@ class QueueHealth:
     #: Claimable now.
     ready: int
     running: int
-    #: Held back by a limit or an overlap rule.
+    #: Held back by a limit, an overlap rule or a full pool.
     waiting_for_limit: int
     #: Will be tried again after a delay.
     waiting_for_retry: int

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from scheduling.conf import conf
 from scheduling.db import Connection, database_now
 from scheduling.domain.states import EntryState
 from scheduling.engine.admit import admit
 from scheduling.engine.admit_waiting import admit_freed, admit_waiting
 from scheduling.engine.cancel import cancel
 from scheduling.engine.promote import promote
-from scheduling.models import Pool, QueueEntry
+from scheduling.models import Pool, QueueEntry, Task
 from scheduling.runtime.loop import SchedulerLoop
 from tests.engine.work import claimed_by, gates_of, queue, report_of, state_of, states
 from tests.factories import make_namespace, make_registration, make_task
@@ -154,14 +156,19 @@ def test_in_a_pool_too_a_lower_priority_is_overtaken_only_for_a_while(conn: Conn
     assert order == [made[1], made[0], made[2]]
 
 
-def test_schedulers_hear_of_a_pool_that_grew(conn: Connection) -> None:
+def test_schedulers_hear_of_a_pool_that_grew_and_of_a_limit_that_was_raised(conn: Connection) -> None:
     pool = make_pool(0)
-    task = make_task(overlap="allow", pool=pool)
-    queue(conn, task)
-    loop = SchedulerLoop()
+    task = make_task(overlap="queue_all", pool=pool)
+    first, second = queue(conn, task, 2)
+    # The sweep comes once by itself, and not again while this test lives.
+    loop = SchedulerLoop(settings=replace(conf(), MAINTENANCE_SECONDS=3600))
+
+    def stand(instance_id: int) -> int:
+        return QueueEntry.objects.get(pk=instance_id).state
+
     with in_background(loop.run, stop=loop.stop):
-        entry = QueueEntry.objects.get()
-        wait_until(lambda: QueueEntry.objects.get().state == EntryState.POOLED, what="through its gate")
-        # The sweep has been; the next one by itself would be seconds away.
-        Pool.objects.filter(pk=pool.pk).update(slots=1)
-        wait_until(lambda: QueueEntry.objects.get(pk=entry.pk).state == EntryState.READY, what="ready")
+        wait_until(lambda: stand(first) == EntryState.POOLED, what="the first is through its gate")
+        Pool.objects.filter(pk=pool.pk).update(slots=2)
+        wait_until(lambda: stand(first) == EntryState.READY, what="the first has room in its pool")
+        Task.objects.filter(pk=task.pk).update(max_running=2)
+        wait_until(lambda: stand(second) == EntryState.READY, what="the second is through, too")

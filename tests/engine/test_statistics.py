@@ -13,7 +13,7 @@ from psycopg import sql
 
 from scheduling.db import Connection, own_connection
 from scheduling.domain.states import InstanceState, Origin
-from scheduling.engine.admit import admit_waiting
+from scheduling.engine.admit_waiting import admit_waiting
 from scheduling.engine.backfill import advance_backfills
 from scheduling.engine.cancel import cancel
 from scheduling.engine.enqueue import enqueue

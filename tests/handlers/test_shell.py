@@ -206,6 +206,35 @@ def test_a_command_that_ignores_the_request_is_killed(log: MemoryLog, tmp_path: 
     assert not lives(pid)
 
 
+def test_a_kill_after_a_request_does_not_wait_for_the_rest_of_the_grace(log: MemoryLog, tmp_path: Path) -> None:
+    # A grace beyond any patience: only the kill can end it.
+    context = make_context(log, kill_grace_seconds=100_000.0)
+    command = "trap 'echo asked' TERM; echo $$ > pid; echo ready; while :; do sleep 0.01; done"
+    future = start(SHELL, context, command=command, cwd=str(tmp_path))
+    log.wait_for("ready")
+    pid = pid_in(tmp_path / "pid")
+    context.cancel()
+    log.wait_for("asked")
+
+    context.cancel(kill=True)
+
+    assert isinstance(future.exception(30), HandlerCancelled)
+    assert not lives(pid)
+
+
+def test_a_kill_leaves_no_grace(log: MemoryLog, tmp_path: Path) -> None:
+    context = make_context(log, kill_grace_seconds=100_000.0)
+    command = "trap '' TERM; echo $$ > pid; echo ready; while :; do sleep 0.01; done"
+    future = start(SHELL, context, command=command, cwd=str(tmp_path))
+    log.wait_for("ready")
+    pid = pid_in(tmp_path / "pid")
+
+    context.cancel(kill=True)
+
+    assert isinstance(future.exception(30), HandlerCancelled)
+    assert not lives(pid)
+
+
 def test_a_child_that_ignores_the_request_is_killed_after_its_parent_has_obeyed(log: MemoryLog, tmp_path: Path) -> None:
     context = make_context(log, kill_grace_seconds=0.2)
     stubborn = 'trap "" TERM; echo $$ > pid; while :; do sleep 0.01; done'

@@ -105,6 +105,23 @@ def test_cancel_reaches_what_runs_and_says_who(conn: Connection, start: Start) -
     assert ended.message == "Cancelled by the system. Not today."
 
 
+def test_a_newer_instance_kills_the_one_that_runs_and_a_person_may_kill_that(conn: Connection, start: Start) -> None:
+    worker(start)
+    stubborn = "trap '' TERM; echo waiting; while :; do sleep 0.05; done"
+    task = make_task(params={"command": stubborn}, overlap="kill_running", kill_grace_seconds=3600)
+    first = run_task_now(task)
+    running(first)
+    second = run_task_now(task)
+    replaced = outcome(first)
+    assert (replaced.outcome, replaced.reason) == ("cancelled", "replaced")
+    assert str(second.pk) in replaced.message
+    running(second)
+    cancel_instances([second])
+    cancel_instances([second], kill=True, comment="Now.")
+    ended = outcome(second)
+    assert (ended.reason, ended.message) == ("cancelled", "Killed by the system. Now.")
+
+
 def test_a_stopping_worker_finishes_what_runs_and_takes_nothing_new(conn: Connection, start: Start) -> None:
     started = worker(start, "--concurrency", "1")
     task = make_task(params={"command": "echo waiting; sleep 1.5; echo done"}, overlap="allow")

@@ -19,8 +19,6 @@ from workers.engine.complete import complete
 from workers.engine.nodes import Registration
 from workers.engine.reap import reap
 
-RETRY = {"state": ExecutionState.FAILED, "retry_seconds": 0.0}
-
 
 @pytest.mark.parametrize("kill", [False, True])
 def test_success_before_a_cancel_or_kill_wins(conn: Connection, kill: bool) -> None:
@@ -41,7 +39,7 @@ def test_after_a_cancel_or_kill_success_still_wins_and_a_retry_loses(
     conn: Connection, kill: bool, retries: bool, outcome: str
 ) -> None:
     claimed = one_claim(conn, max_attempts=3)
-    report = report_of(claimed, **RETRY) if retries else report_of(claimed)
+    report = report_of(claimed, ExecutionState.FAILED, retry_seconds=0.0) if retries else report_of(claimed)
     asked, done = overlapping(
         lambda one: cancel(one, [claimed.instance_id], message="Stop.", kill=kill),
         lambda two: complete(two, [report]),

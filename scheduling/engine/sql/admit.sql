@@ -6,7 +6,7 @@
 --          ready: the queue that got something; pooled: in number, the pool before which it waits now; skipped and
 --          superseded: what left the queue; newcomer: the first that waits, whose overlap rule (text) makes room for
 --          it, with its limit; again: there is more to be decided at this gate.
--- Bound:   the first 1000 waiting entries of each gate.
+-- Bound:   the first 200 waiting entries of each gate, of the first 1000 those that no backfill keeps back.
 WITH gate AS MATERIALIZED (
     SELECT g AS gate, (SELECT count(*) FROM rota_queue_entry e WHERE e.gate = g AND e.state IN (0, 1, 3, 5)) AS live
     FROM unnest(%(gates)s::bigint[]) AS v (g)
@@ -48,6 +48,7 @@ ranked AS (
 -- would wait for ever.
 placed AS (
     SELECT r.*, max(place - most) OVER (PARTITION BY gate ORDER BY place) <= -live AS admitted FROM ranked r
+    WHERE place <= 200
 ),
 -- `no_room` by its own limit, once those are through.
 counted AS (
@@ -116,4 +117,4 @@ SELECT 'again', gate, NULL, NULL, NULL, NULL FROM (
         max(place) = max(place) FILTER (WHERE decision <> 'stays') AS to_its_end,
         bool_or(decision = 'stays' AND NOT no_room) AS rest
     FROM decided GROUP BY gate
-) x WHERE seen >= (SELECT 1000 - count(*) FROM kept_back) AND (to_its_end OR superseded) OR rest AND skipped
+) x WHERE seen >= (SELECT least(200, 1000 - count(*)) FROM kept_back) AND (to_its_end OR superseded) OR rest AND skipped
