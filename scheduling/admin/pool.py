@@ -72,7 +72,7 @@ class PoolAdmin(RoleAwareAdmin):
 
     @admin.display(description=gettext_lazy("waiting"))
     def waiting_shown(self, pool: Pool) -> SafeString | str:
-        """How many instances of its tasks wait."""
+        """How many instances wait for it."""
         use: PoolUse = pool.__dict__[_USE]
         return link(_instances_url(pool), _counted(use.waiting)) if use.waiting else NOTHING
 
@@ -151,7 +151,7 @@ def _facts(pool: Pool) -> dict[str, Any]:
     entries = QueueEntry.objects.filter(pool_id=pool.pk)
     admitted = (EntryState.READY.value, EntryState.RUNNING.value, EntryState.DELAYED.value)
     holding = list(entries.filter(state__in=admitted).order_by("claimed_at", "pk")[: NAMED_INSTANCES + 1])
-    waiting = list(entries.filter(state=EntryState.WAITING.value).order_by("sort_key", "pk")[:NAMED_INSTANCES])
+    waiting = list(entries.filter(state=EntryState.POOLED.value).order_by("sort_key", "pk")[:NAMED_INSTANCES])
     names: dict[int, str] = dict(
         Task.objects.filter(pk__in={entry.task_id for entry in (*holding, *waiting)}).values_list("pk", "name")
     )
