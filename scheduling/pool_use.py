@@ -13,8 +13,8 @@ ENOUGH = 1000
 
 _SQL = """
 SELECT p.id,
-    (SELECT coalesce(sum(least(e.pool_weight, greatest(p.slots, 1))), 0) FROM rota_queue_entry e
-     WHERE e.pool_id = p.id AND e.state IN (0, 1, 3)),
+    (SELECT coalesce(sum(CASE p.slots WHEN 0 THEN e.pool_weight ELSE least(e.pool_weight, p.slots) END), 0)
+     FROM rota_queue_entry e WHERE e.pool_id = p.id AND e.state IN (0, 1, 3)),
     (SELECT count(*) FROM (SELECT 1 FROM rota_queue_entry e WHERE e.pool_id = p.id AND e.state = 5 LIMIT %s) w)
 FROM rota_pool p WHERE p.id = ANY(%s::int[])
 """
@@ -22,7 +22,7 @@ FROM rota_pool p WHERE p.id = ANY(%s::int[])
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PoolUse:
-    """The slots of one pool, and how many instances wait for some of them, past every limit of their own."""
+    """The slots of one pool, and how many instances wait for them."""
 
     slots: int
     used: int

@@ -31,11 +31,10 @@ NAMED_HOLDERS = 10
 #: Counting those that wait before it stops here.
 MOST_COUNTED = 1000
 
-#: Admitted, and therefore counted by every limit.
-_ADMITTED = (EntryState.READY.value, EntryState.RUNNING.value, EntryState.DELAYED.value)
-
-#: Counted by the limits of tasks and keys: those that wait for their pool hold their place there.
-_THROUGH = (*_ADMITTED, EntryState.POOLED.value)
+#: These hold their weight in their pool.
+_IN_POOL = (EntryState.READY.value, EntryState.RUNNING.value, EntryState.DELAYED.value)
+#: These are through their gate, and counted there.
+_ADMITTED = (*_IN_POOL, EntryState.POOLED.value)
 
 
 class GateWord(StrEnum):
@@ -56,6 +55,13 @@ class GateWord(StrEnum):
     #: A node that serves its queue and runs its handler, and has a free slot.
     WORKER = "worker"
 
+
+#: What a live instance waits for where its state alone says so.
+_WORD_OF_STATE: dict[int, GateWord] = {
+    EntryState.PLANNED: GateWord.TIME,
+    EntryState.DELAYED: GateWord.RETRY,
+    EntryState.POOLED: GateWord.POOL,
+}
 
 #: What it waits for, as a word for people.
 GATE_LABELS = {
@@ -112,7 +118,7 @@ def reasons_for_waiting(instance: TaskInstance) -> list[Gate]:
         gates += [gate for gate in (_limit_gate(entry, task, instance), _backfill_gate(entry)) if gate is not None]
     pool = Pool.objects.filter(pk=entry.pool_id).first() if entry.pool_id is not None else None
     if pool is not None:
-        gates.append(_pool_gate(entry, pool, others_pass=all(gate.passed for gate in gates)))
+        gates.append(_pool_gate(entry, pool))
     gates.append(_worker_gate(entry, fleet.live_nodes()))
     return gates
 
@@ -130,13 +136,8 @@ def waiting_words(instances: Iterable[TaskInstance]) -> dict[int, GateWord]:
     with their queue entries (`with_entry`).
     """
     entries = [entry for entry in map(_entry_of, instances) if entry is not None]
-    words = {
-        entry.pk: GateWord.TIME if entry.state == EntryState.PLANNED else GateWord.RETRY
-        for entry in entries
-        if entry.state in (EntryState.PLANNED, EntryState.DELAYED)
-    }
+    words = {entry.pk: _WORD_OF_STATE[entry.state] for entry in entries if entry.state in _WORD_OF_STATE}
     words |= _admission_words([entry for entry in entries if entry.state == EntryState.WAITING])
-    words |= {entry.pk: GateWord.POOL for entry in entries if entry.state == EntryState.POOLED}
     if ready := [entry for entry in entries if entry.state == EntryState.READY]:
         nodes = fleet.live_nodes()
         served = {(entry.queue, entry.handler): _takers(entry, nodes) for entry in ready}
@@ -151,28 +152,20 @@ def _admission_words(entries: list[QueueEntry]) -> dict[int, GateWord]:
     gates = {entry.gate for entry in entries if entry.gate is not None}
     live = Counter(
         dict(
-            QueueEntry.objects.filter(gate__in=gates, state__in=_THROUGH)
+            QueueEntry.objects.filter(gate__in=gates, state__in=_ADMITTED)
             .values_list("gate")
             .annotate(n=Count("pk"))
             .order_by()
         )
     )
-    pools = Pool.objects.in_bulk({entry.pool_id for entry in entries if entry.pool_id is not None})
-    use = pool_use(pools.values())
     words = {}
     for entry in entries:
         task = tasks.get(entry.task_id)
         room = None if task is None else _room(task)
-        pool = use.get(entry.pool_id or 0)
-        if task is not None and room is not None and live[entry.gate] >= room:
-            word = _limit_word(task)
-        elif pool is not None:
-            word = GateWord.POOL
-        elif entry.backfill_id is not None:
-            word = GateWord.BACKFILL
+        if entry.backfill_id is not None and (room is None or live[entry.gate] < room):
+            words[entry.pk] = GateWord.BACKFILL
         else:
-            word = GateWord.LIMIT if task is None else _limit_word(task)
-        words[entry.pk] = word
+            words[entry.pk] = GateWord.LIMIT if task is None else _limit_word(task)
     return words
 
 
@@ -215,23 +208,29 @@ def _limit_gate(entry: QueueEntry, task: Task, instance: TaskInstance) -> Gate |
     room, word = _room(task), _limit_word(task)
     if room is None or entry.gate is None:
         return None
-    if entry.state in _THROUGH:
+    if entry.state in _ADMITTED:
         return Gate(word=word, passed=True, sentence=_("It has its place within the limit."))
     same = QueueEntry.objects.filter(gate=entry.gate)
-    holding, waiting = same.filter(state__in=_THROUGH), _before(entry, same)
+    holding, waiting = same.filter(state__in=_ADMITTED), _before(entry, same)
     live, ahead = holding.count(), waiting[: MOST_COUNTED + 1].count()
     key = _key_in_words(task, instance)
     if live + ahead < room:
         sentence = (
-            _("Nothing of %(key)s is unfinished.") if not live else _("%(live)d of at most %(room)d of %(key)s are on.")
+            _("Nothing of %(key)s is unfinished.")
+            if not live
+            else _("%(live)d of at most %(room)d instances of %(key)s are under way.")
         )
         return Gate(word=word, passed=True, sentence=sentence % {"key": key, "live": live, "room": room})
     if word is GateWord.OVERLAP:
         sentence = _("An earlier instance of %(key)s is unfinished.") % {"key": key}
-        if task.overlap in (Overlap.CANCEL_RUNNING, Overlap.KILL_RUNNING) and live:
+        if holding.filter(cancel_requested_at__isnull=False).exists():
             sentence += " " + _("It was told to stop.")
     else:
-        sentence = _("%(live)d of at most %(room)d of %(key)s are on.") % {"live": live, "room": room, "key": key}
+        sentence = _("%(live)d of at most %(room)d instances of %(key)s are under way.") % {
+            "live": live,
+            "room": room,
+            "key": key,
+        }
     if ahead:
         sentence += " " + _waiting_in_words(ahead)
     holders, more = _holders(holding, waiting, live + ahead)
@@ -244,45 +243,42 @@ def _backfill_gate(entry: QueueEntry) -> Gate | None:
         return None
     most = backfill.max_parallel if backfill.overlap == Overlap.ALLOW else 1
     others = QueueEntry.objects.filter(task=entry.task_id, backfill_id=backfill.pk)
-    holding, waiting = others.filter(state__in=_THROUGH), _before(entry, others)
+    holding, waiting = others.filter(state__in=_ADMITTED), _before(entry, others)
     live = holding.exclude(pk=entry.pk).count()
-    ahead = 0 if entry.state in _THROUGH else waiting[: MOST_COUNTED + 1].count()
-    passed = entry.state in _THROUGH or live + ahead < most
+    ahead = 0 if entry.state in _ADMITTED else waiting[: MOST_COUNTED + 1].count()
+    passed = entry.state in _ADMITTED or live + ahead < most
     sentence = ngettext(
-        "Backfill %(id)d runs %(most)d tick at once; %(live)d others are on.",
-        "Backfill %(id)d runs %(most)d ticks at once; %(live)d others are on.",
+        "Backfill %(id)d runs %(most)d tick at once; %(live)d others are under way.",
+        "Backfill %(id)d runs %(most)d ticks at once; %(live)d others are under way.",
         most,
     ) % {"id": backfill.pk, "most": most, "live": live}
     holders, more = ([], 0) if passed else _holders(holding, waiting, live + ahead)
     return Gate(word=GateWord.BACKFILL, passed=passed, sentence=sentence, holders=holders, more=more)
 
 
-def _pool_gate(entry: QueueEntry, pool: Pool, *, others_pass: bool) -> Gate:
-    if entry.state in _ADMITTED:
+def _pool_gate(entry: QueueEntry, pool: Pool) -> Gate:
+    if entry.state in _IN_POOL:
         sentence = _("It has its place in the pool “%(pool)s”.") % {"pool": pool.name}
         return Gate(word=GateWord.POOL, passed=True, sentence=sentence, pool_id=pool.pk)
     use = pool_use([pool])[pool.pk]
-    weight = min(entry.pool_weight, pool.slots) if pool.slots else entry.pool_weight
-    if not pool.slots:
-        sentence = _("The pool “%(pool)s” has no slots: it admits nothing.") % {"pool": pool.name}
-    else:
+    weight = min(entry.pool_weight, pool.slots)
+    if pool.slots:
         sentence = _("%(used)d of %(slots)d slots of the pool “%(pool)s” are used; it takes %(weight)d.") % {
             "used": use.used,
             "slots": pool.slots,
             "pool": pool.name,
             "weight": weight,
         }
-    fits = bool(pool.slots) and use.used + weight <= pool.slots
+    else:
+        sentence = _("The pool “%(pool)s” has no slots: it admits nothing.") % {"pool": pool.name}
     same = QueueEntry.objects.filter(pool_id=pool.pk)
-    # Those before it whose own limits hold them back do not count.
-    waiting = _before(entry, same, state=EntryState.POOLED)
-    ahead = waiting[: MOST_COUNTED + 1].count() if others_pass else 0
-    if fits and not ahead:
-        return Gate(word=GateWord.POOL, passed=True, sentence=sentence, pool_id=pool.pk)
+    holding, waiting = same.filter(state__in=_IN_POOL), _before(entry, same, EntryState.POOLED)
+    ahead = waiting[: MOST_COUNTED + 1].count()
     if ahead:
         sentence += " " + _waiting_in_words(ahead)
-    holding = same.filter(state__in=_ADMITTED)
-    holders, more = _holders(holding, waiting if ahead else same.none(), holding.count() + ahead)
+    elif pool.slots and use.used + weight <= pool.slots:
+        return Gate(word=GateWord.POOL, passed=True, sentence=sentence, pool_id=pool.pk)
+    holders, more = _holders(holding, waiting, holding.count() + ahead)
     return Gate(word=GateWord.POOL, passed=False, sentence=sentence, holders=holders, more=more, pool_id=pool.pk)
 
 
@@ -309,9 +305,9 @@ def _takers(entry: QueueEntry, nodes: Sequence[LiveNode]) -> list[LiveNode]:
 
 
 def _before(
-    entry: QueueEntry, among: QuerySet[QueueEntry], *, state: EntryState = EntryState.WAITING
+    entry: QueueEntry, among: QuerySet[QueueEntry], state: EntryState = EntryState.WAITING
 ) -> QuerySet[QueueEntry]:
-    """Return those that wait in ``state`` and stand before ``entry`` in the line."""
+    """Return those in ``state`` that stand before ``entry`` in the line."""
     earlier = Q(sort_key__lt=entry.sort_key) | Q(sort_key=entry.sort_key, pk__lt=entry.pk)
     return among.filter(earlier, state=state.value)
 

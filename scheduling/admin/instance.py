@@ -279,7 +279,7 @@ class TaskInstanceAdmin(LedgerAdmin):
         if not self.has_operate_permission(request, instance):
             return []
         if not instance.is_final:
-            offered = [_link_to(instance, "cancel", "cancel", _("Cancel"))]
+            offered = [] if _stopping(instance) else [_link_to(instance, "cancel", "cancel", _("Cancel"))]
             if instance.state is InstanceState.RUNNING:
                 offered.append(_link_to(instance, "kill", "dangerous", _("Kill")))
             return offered

@@ -72,7 +72,7 @@ class PoolAdmin(RoleAwareAdmin):
 
     @admin.display(description=gettext_lazy("waiting"))
     def waiting_shown(self, pool: Pool) -> SafeString | str:
-        """How many instances of its tasks wait."""
+        """How many instances wait for it."""
         use: PoolUse = pool.__dict__[_USE]
         return link(_instances_url(pool), _counted(use.waiting)) if use.waiting else NOTHING
 

@@ -37,8 +37,7 @@ class PoolSerializer(StrictModelSerializer[Pool]):
     free = serializers.IntegerField(read_only=True)
     waiting = serializers.IntegerField(
         read_only=True,
-        help_text=_("How many instances of its tasks wait for it or another limit; counted up to %(n)d.")
-        % {"n": ENOUGH + 1},
+        help_text=_("How many instances wait for it; counted up to %(n)d.") % {"n": ENOUGH + 1},
     )
     tasks = serializers.SerializerMethodField(help_text=_("The names of the tasks that use it."))
 

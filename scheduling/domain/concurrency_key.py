@@ -56,12 +56,26 @@ def render(template: str, params: Mapping[str, Any]) -> str:
             return found[0][0]
         value: Any = params
         for part in found[1].split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
+            value = _member(value, part)
         if value is None:
             return ""
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return value if isinstance(value, str) else json.dumps(_ordered(value), ensure_ascii=False)
 
     return _PART.sub(text, template)
+
+
+def _ordered(value: Any) -> Any:
+    """Return ``value`` with the keys of its objects in PostgreSQL's order, since its text is what counts."""
+    if isinstance(value, Mapping):
+        keys = sorted(value, key=lambda key: (len(key.encode()), key.encode()))
+        return {key: _ordered(value[key]) for key in keys}
+    return [_ordered(each) for each in value] if isinstance(value, list) else value
+
+
+def _member(value: Any, part: str) -> Any:
+    if isinstance(value, list):
+        return value[int(part)] if part.isdecimal() and int(part) < len(value) else None
+    return value.get(part) if isinstance(value, Mapping) else None
 
 
 def check_places(template: str, schema: Schema) -> None:

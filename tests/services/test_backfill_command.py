@@ -123,3 +123,30 @@ def test_what_cannot_be_done_is_refused_by_the_name_of_its_option(hourly: Task, 
     assert words in str(refused.value)
     with suppress(Backfill.DoesNotExist):
         pytest.fail(f"{Backfill.objects.get()} was stored")
+
+
+def test_stop_ends_a_backfill_and_cancels_what_waits(hourly: Task) -> None:
+    backfill("hourly report", *RANGE)
+    made = Backfill.objects.get()
+    loop = SchedulerLoop()
+    loop.turn()
+    loop.close()
+    out, _ = backfill("--stop", str(made.pk))
+    made.refresh_from_db()
+    assert made.state == "stopped"
+    assert out.startswith(f"Backfill {made.pk} is stopped: ")
+    assert backfill("--stop", str(made.pk))[0].strip() == f"Backfill {made.pk} had ended before: stopped."
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--stop", "4711"], "There is no backfill 4711."),
+        (["hourly report", "--stop", "1"], "nothing else, not TASK"),
+        (["hourly report"], "Give --from, --until too; or --stop ID"),
+        (["hourly report", *RANGE, "--cancel-running"], "--cancel-running goes with --stop ID."),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(hourly: Task, options: list[str], sentence: str) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        backfill(*options)

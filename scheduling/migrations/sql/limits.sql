@@ -21,10 +21,12 @@ CREATE INDEX rota_queue_live ON rota_queue_entry (gate) WHERE gate IS NOT NULL A
 CREATE INDEX rota_queue_pool_waiting ON rota_queue_entry (pool_id, sort_key, instance_id) WHERE state = 5;
 CREATE INDEX rota_queue_pool_live ON rota_queue_entry (pool_id) WHERE pool_id IS NOT NULL AND state IN (0, 1, 3);
 
--- "customer-{customer_id}" with the params put in; {a.b} is b within a. What is missing renders as nothing.
+-- "customer-{customer_id}" with the params put in; {a.b} is b within a. What is missing renders as nothing; doubled
+-- braces stand for one.
 CREATE FUNCTION rota_rendered(template text, params jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(string_agg(m[1] || coalesce(params #>> string_to_array(nullif(m[2], ''), '.'), ''), '' ORDER BY n), '')
-    FROM regexp_matches(template, '([^{]*)(?:\{([^{}]*)\})?', 'g') WITH ORDINALITY AS v (m, n)
+    SELECT coalesce(string_agg(
+        coalesce(m[1], left(m[2], 1), params #>> string_to_array(nullif(m[3], ''), '.'), ''), '' ORDER BY n), '')
+    FROM regexp_matches(template, '([^{}]+)|(\{\{|\}\})|\{([^{}]*)\}', 'g') WITH ORDINALITY AS v (m, n)
 $$;
 
 -- What admission counts an instance of the task by, with the instance's own params or (NULL) those of the task. NULL:

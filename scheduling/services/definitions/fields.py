@@ -37,7 +37,7 @@ def task_fields() -> dict[str, models.Field[Any, Any]]:
 @cache
 def pool_fields() -> dict[str, models.Field[Any, Any]]:
     """Return the fields that a pool's definition may give, by name, in the order in which they are written."""
-    return {field.name: field for field in Pool._meta.fields if field.name not in _NOT_DEFINED}
+    return {field.name: field for field in Pool._meta.fields if field.editable and field.name not in _NOT_DEFINED}
 
 
 @cache
