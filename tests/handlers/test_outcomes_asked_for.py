@@ -2,7 +2,8 @@
 
 import math
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,3 +125,23 @@ def test_a_server_may_say_when_it_wants_to_be_asked_again(
     assert isinstance(error, HandlerError)
     assert error.retry_after == seconds
     assert error.kinds >= {str(code), f"{code // 100}xx"}
+
+
+def test_the_documented_function_ends_as_the_document_says(tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "extend.md").read_text()
+    begin = text.index("# bank/tasks.py")
+    exec(compile(text[begin : text.index("\n```", begin)], "tasks.py", "exec"), {"__name__": "bank.tasks"})  # noqa: S102 - our own document
+
+    def ended(day: int, folder: Path) -> Any:
+        context = make_context(scheduled_for=datetime(2026, 3, day, 6, tzinfo=UTC))
+        future = start(PYTHON, context, function="bank.load_statement", kwargs={"folder": str(folder)})
+        return future.exception(30) or future.result()
+
+    sunday, monday = 29, 30
+    assert ended(sunday, tmp_path).message == "Banks write no statements on a Sunday."
+    assert ended(monday, tmp_path / "nowhere").reason == "gave_up"
+    assert ended(monday, tmp_path).message == "2026-03-30.csv has not come yet."
+    (tmp_path / "2026-03-30.csv").write_bytes(b"12 \xe2\x82")
+    assert ended(monday, tmp_path).retry_in == 30
+    (tmp_path / "2026-03-30.csv").write_text("12 \u20ac\n")
+    assert ended(monday, tmp_path) == 1
