@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workers.functions import task
-from workers.handlers.base import HandlerContext, HandlerError
+from workers.handlers.base import CancelMe, GiveUp, HandlerContext, HandlerError, RetryIn, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,3 +134,44 @@ def eat_memory() -> None:
     while True:
         eaten.append(bytearray(b"x") * (8 * 1024 * 1024))
         time.sleep(0.01)
+
+
+class Busy(ConnectionError):
+    """An error of somebody's own, whose base is a well-known one."""
+
+
+def ask_for(outcome: str) -> None:
+    """Raise what a function may raise to say how to go on."""
+    try:
+        1 // 0  # noqa: B018 - what the outcome is raised from
+    except ZeroDivisionError as error:
+        match outcome:
+            case "retry":
+                raise RetryIn(30, "The file is not there yet.", {"looked": 3}) from error
+            case "give up":
+                raise GiveUp("There is no such customer.") from error
+            case "cancel":
+                raise CancelMe("Nothing to do on a holiday.") from error
+            case "later":
+                raise TryLater(timedelta(minutes=5)) from error
+            case "busy":
+                raise Busy("come back later") from error
+            case "never":
+                raise RetryIn(0) from error
+
+
+@task
+def asks_for(outcome: str) -> None:
+    ask_for(outcome)
+
+
+@task(isolation="process")
+def isolated_asks_for(outcome: str) -> None:
+    ask_for(outcome)
+
+
+@task(isolation="process")
+def isolated_soft(context: HandlerContext) -> bool:
+    while not context.soft_expired:
+        time.sleep(0.01)
+    return context.soft_expired and not context.expired

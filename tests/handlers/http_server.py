@@ -86,6 +86,14 @@ class _Requests(BaseHTTPRequestHandler):
     def _cookie(self, query: dict[str, str]) -> None:
         self._send(200, b"", Set_Cookie="session=secret; Path=/")
 
+    def _busy(self, query: dict[str, str]) -> None:
+        # With a clock of its own, as a server may have.
+        self.send_response_only(int(query["code"]))
+        self.send_header("Date", "Sun, 29 Mar 2026 02:30:00 GMT")
+        self.send_header("Retry-After", self.headers["X-Retry-After"])
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def _redirect(self, query: dict[str, str]) -> None:
         self._send(int(query.get("code", "302")), b"", Location=query["to"])
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from workers.functions import task
-from workers.handlers.base import HandlerContext
+from workers.handlers.base import HandlerContext, RetryIn, TryLater
 
 
 @task(name="tests.nothing")
@@ -49,3 +49,40 @@ def eat_memory() -> None:
     while True:
         eaten.append(bytearray(b"x") * (8 * 1024 * 1024))
         time.sleep(0.01)
+
+
+@task(name="tests.sleep")
+def sleep(seconds: float) -> None:
+    """Block inside C code, where nothing reaches it."""
+    print("waiting")  # noqa: T201 - tests wait for it
+    time.sleep(seconds)
+
+
+@task(name="tests.burn")
+def burn(seconds: float) -> int:
+    """Keep a core busy with Python code, and hold the interpreter as much as such code can."""
+    end, turns = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        turns += 1
+    return turns
+
+
+@task(name="tests.later_then_done")
+def later_then_done(context: HandlerContext, times: int) -> int:
+    """Put itself off so many times."""
+    if context.attempt <= times:
+        raise TryLater(0.01, "The file is not there yet.")
+    return context.attempt
+
+
+@task(name="tests.retry_in")
+def retry_in(context: HandlerContext, seconds: float) -> None:
+    """Ask for its next attempt."""
+    raise RetryIn(seconds, "The file is not there yet.")
+
+
+@task(name="tests.slow")
+def slow(context: HandlerContext) -> None:
+    """Take longer than it should."""
+    while not context.soft_expired:
+        context.wait_cancelled(0.05)

@@ -37,9 +37,10 @@ def watch_limits(context: HandlerContext, definition: Definition, write: Callabl
     return watching
 
 
-def give_up_later(context: HandlerContext) -> None:
+def give_up_later(context: HandlerContext, *, kill: bool) -> None:
     """Give up an attempt that was just told to stop, should it not do so within its grace and a little more."""
-    alarms.call_at(time.monotonic() + context.kill_grace_seconds + STUCK_SECONDS, context.on_stuck)
+    grace = 0.0 if kill else context.kill_grace_seconds
+    alarms.call_at(time.monotonic() + grace + STUCK_SECONDS, context.on_stuck)
 
 
 def where_it_is(thread: int) -> str:

@@ -261,11 +261,10 @@ class Worker:
     def _serve(self, job: Job) -> None:
         started = time.monotonic()
         try:
-            self._run_job(job)
+            if not self._run_job(job):
+                return  # its slot was counted as free when it was given up
         except BaseException:
             logger.exception("a slot failed", extra={"action": "slot"})
-        if job.claimed.lease_id in self._given_up:
-            return  # its slot was counted as free then
         self._prefetch.observe(time.monotonic() - started)
         with self._changed:
             self._held -= 1
@@ -273,15 +272,16 @@ class Worker:
             if not self._held or (self._more and self._held <= self._low_water):
                 self._changed.notify_all()
 
-    def _run_job(self, job: Job) -> None:
+    def _run_job(self, job: Job) -> bool:
+        """Run and report; False when the attempt was given up meanwhile, and everything is done already."""
         claimed, definition = job.claimed, job.definition
         if self._fenced:
-            return
+            return True
         log = LogBuffer(claimed, self._clock, self._conf)
         if definition is None:
             message = "The task was deleted before this instance ran."
             self._writer.ended(Ended(_report(claimed, ExecutionState.FAILED, Reason.TASK_DELETED, message), log))
-            return
+            return True
         context = make_context(
             claimed,
             definition,
@@ -296,8 +296,10 @@ class Worker:
         for alarm in watching:
             alarm.cancel()
         # One step, so that either this thread or whoever gives it up reports.
-        if self._running.pop(claimed.lease_id, None) is not None:
-            self._hand_over(report, claimed, definition, log)
+        if self._running.pop(claimed.lease_id, None) is None:
+            return False
+        self._hand_over(report, claimed, definition, log)
+        return True
 
     def _hand_over(self, report: Report, claimed: Claimed, definition: Definition, log: LogBuffer) -> None:
         if self._fenced:
@@ -308,12 +310,11 @@ class Worker:
 
     def _give_up(self, claimed: Claimed, definition: Definition, log: LogBuffer, thread: int) -> None:
         """Go on without an attempt whose thread does not stop: report it, take nothing new, and be replaced."""
-        with self._changed:
-            context = self._running.pop(claimed.lease_id, None)
-            if context is None:
-                return  # it has just ended after all
-            context.abandon()
-            self._given_up.add(claimed.lease_id)
+        context = self._running.pop(claimed.lease_id, None)
+        if context is None:
+            return  # it has just ended after all
+        context.abandon()
+        self._given_up.add(claimed.lease_id)
         log.write(NOTE, gettext("Its thread could not be stopped. It is here:") + "\n" + where_it_is(thread))
         self._hand_over(stuck_report(claimed, definition, context), claimed, definition, log)
         logger.error(
@@ -377,7 +378,7 @@ class Worker:
         for context in contexts:
             # Ending the work may take its grace; the pulse must go on beating meanwhile.
             threading.Thread(target=context.cancel, args=[kill], name="rota-cancel", daemon=True).start()
-            give_up_later(context)
+            give_up_later(context, kill=kill)
 
     def _fence(self, why: str) -> None:
         self._fenced = why
