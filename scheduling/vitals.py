@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from scheduling.conf import conf
@@ -17,7 +18,7 @@ SELECT
 """
 
 _SCHEDULERS = """
-SELECT name, extract(epoch FROM clock_timestamp() - last_seen_at)::float8, lag_seconds, counts
+SELECT name, extract(epoch FROM clock_timestamp() - last_seen_at)::float8, lag_seconds, counts::text
 FROM rota_scheduler WHERE stopped_at IS NULL ORDER BY id
 """
 
@@ -69,7 +70,9 @@ def vitals(conn: Connection) -> Vitals:
 
 def scheduler_vitals(conn: Connection) -> list[SchedulerVitals]:
     """Return the schedulers that have not stopped in order, those that went silent included."""
-    return [SchedulerVitals(*row) for row in conn.execute(_SCHEDULERS).fetchall()]
+    rows = conn.execute(_SCHEDULERS).fetchall()
+    # As text, because Django's connections leave JSON undecoded and others do not.
+    return [SchedulerVitals(*row[:-1], counts=json.loads(row[-1])) for row in rows]
 
 
 def queue_vitals(conn: Connection) -> list[QueueVitals]:

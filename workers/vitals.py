@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from scheduling.domain.states import EntryState
 from scheduling.vitals import queue_vitals, scheduler_vitals, vitals
 from workers.conf import conf
 from workers.engine.check import PROMISES, check, word_of
+from workers.runtime.worker_metrics import ENDS
 
 #: The promises are looked at so often (seconds) and no further back than a day.
 PROMISES_SECONDS, PROMISES_REACH = 60.0, timedelta(days=1)
@@ -27,7 +29,7 @@ MOST_BROKEN = 1000
 
 _NODES = """
 SELECT name, state, extract(epoch FROM clock_timestamp() - last_seen_at)::float8, slots, busy, held_at IS NOT NULL,
-    counts
+    counts::text
 FROM rota_node WHERE state <> 'stopped' OR last_seen_at > clock_timestamp() - interval '1 hour' ORDER BY name
 """
 
@@ -39,9 +41,6 @@ STATE_WORDS = {
     EntryState.DELAYED: "retrying",
     EntryState.PLANNED: "planned",
 }
-
-#: How an attempt of a worker ends, as its node counts it.
-ENDS = ("succeeded", "failed", "cancelled", "retry")
 
 
 @dataclass(slots=True)
@@ -111,7 +110,8 @@ def _nodes(conn: Connection) -> Iterator[Metric]:
     ended = CounterMetricFamily("rota_attempts", "Attempts that have ended, by how.", labels=["node", "outcome"])
     refused = CounterMetricFamily("rota_reports_refused", "Reports that came after the lease.", labels=["node"])
     seconds = CounterMetricFamily("rota_attempt_seconds", "How long attempts took, all together.", labels=["node"])
-    for name, state, age, slot_count, busy_count, is_held, counts in conn.execute(_NODES).fetchall():
+    for name, state, age, slot_count, busy_count, is_held, counted in conn.execute(_NODES).fetchall():
+        counts = json.loads(counted)
         alive = state != "stopped" and age <= conf().lease_seconds
         up.add_metric([name], int(alive))
         held.add_metric([name], int(is_held))
