@@ -72,7 +72,7 @@ def scheduler_vitals(conn: Connection) -> list[SchedulerVitals]:
     """Return the schedulers that have not stopped in order, those that went silent included."""
     rows = conn.execute(_SCHEDULERS).fetchall()
     # As text, because Django's connections leave JSON undecoded and others do not.
-    return [SchedulerVitals(*row[:-1], counts=json.loads(row[-1])) for row in rows]
+    return [SchedulerVitals(name, silent, lag, json.loads(counts)) for name, silent, lag, counts in rows]
 
 
 def queue_vitals(conn: Connection) -> list[QueueVitals]:
