@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +16,7 @@ from scheduling.db import Connection, database_now
 from scheduling.models import QueueEntry, Scheduler
 from tests.engine.work import claimed_by, ready
 from tests.factories import make_registration, make_user
+from tests.support.processes import ROOT
 from workers.domain.states import NodeState
 from workers.engine.heartbeat import heartbeat
 from workers.engine.hold import hold
@@ -105,3 +108,20 @@ def test_only_the_token_and_people_in_the_admin_are_let_in(conn: Connection, set
     assert stranger.get("/metrics", headers={"Authorization": "Bearer None"}).status_code == 401
     assert stranger.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 401
     assert staff.post("/metrics").status_code == 405
+
+
+def test_the_dashboard_asks_for_metrics_that_there_are(conn: Connection) -> None:
+    make_registration(conn)
+    ready(conn)
+    Scheduler.objects.create(name="s1", counts={"reaped": 1})
+    dashboard = json.loads((ROOT / "docs" / "grafana.json").read_text())
+    asked = {
+        name
+        for panel in dashboard["panels"]
+        for target in panel["targets"]
+        for name in re.findall(r"rota_\w+", target["expr"])
+    }
+    assert len(asked) > 10
+    assert asked <= {name for name, _labels in scrape()}
+    documented = set(re.findall(r"`(rota_\w+)`", (ROOT / "docs" / "operate.md").read_text()))
+    assert {name for name, _labels in scrape()} <= documented
