@@ -163,7 +163,7 @@ class Worker:
     def metrics(self) -> Iterable[Metric]:
         """Return this worker's own numbers for Prometheus; may be called from any thread."""
         return worker_metrics(
-            self._counts(), slots=self._slots, busy=len(self._running), unwritten=self._writer.backlog
+            self._counts(), slots=self._size, busy=len(self._running), unwritten=self._writer.backlog
         )
 
     def run(self) -> None:
@@ -197,7 +197,7 @@ class Worker:
         pause, next_line = 0.2, time.monotonic() + 60
         reconcile_at = time.monotonic() + RECONCILE_SECONDS
         while not self._stops and not self._fenced and not self._given_up:
-            self._watch.turned(rest=self._conf.poll_seconds)
+            self._watch.turned(rest=self._pause)
             if not (self._writer.alive and self._pulse.alive):
                 raise WorkerBroken("A thread of this worker ended unexpectedly; its traceback is above.")
             try:
