@@ -163,6 +163,9 @@ WORKERS: dict[str, Any] = {
     "SECRETS": env_prefixed("ROTA_SECRET_"),
 }
 
+# What Prometheus shows to be let in; without it only people who are logged in to the admin may read the numbers.
+METRICS_TOKEN = env_secret("ROTA_METRICS_TOKEN")
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -25,6 +25,8 @@ class SchedulingConf:
     PARTITION_DAYS_AHEAD: int = 7
     #: How often a scheduler says that it lives.
     HEARTBEAT_SECONDS: float = 5.0
+    #: A tick that waits for longer than this makes `/readyz` say so.
+    READY_LAG_SECONDS: float = 60.0
     #: A scheduler or worker whose loop has not turned for so long ends itself; 0: never.
     WATCHDOG_SECONDS: float = 30.0
     #: A statement of a scheduler or worker that takes longer is taken for hung; 0: none is.

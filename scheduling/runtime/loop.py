@@ -10,11 +10,12 @@ import heapq
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from scheduling.conf import SchedulingConf, conf
 from scheduling.db import CLOCK_CHANNEL, Connection, close_quietly, database_now
@@ -158,6 +159,17 @@ class SchedulerLoop:
         self._read_again_at = datetime.min.replace(tzinfo=UTC)
         self._next_promotion: datetime | None = None
         self._promotions_known = False
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield this scheduler's own numbers for Prometheus; may be called from any thread."""
+        totals = dict(self._tally.totals)
+        yield CounterMetricFamily("rota_fired", "Instances that a scheduler has fired.", totals.pop("fired", 0))
+        lag = "How late a scheduler fired at the worst, as of its last heartbeat."
+        yield GaugeMetricFamily("rota_scheduler_lag_seconds", lag, self._tally.taken_worst)
+        done = CounterMetricFamily("rota_scheduler_done", "What else a scheduler has done.", labels=["what"])
+        for what, count in sorted(totals.items()):
+            done.add_metric([what], count)
+        yield done
 
     def take_note(self, heard: dict[str, set[str]]) -> None:
         """Look anew, with the next turn, at what the notifications ``heard`` are about: payloads by channel."""

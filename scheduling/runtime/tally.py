@@ -12,6 +12,8 @@ class Tally:
         self._counts: Counter[str] = Counter()
         self._delays: list[float] = []
         self._worst = 0.0
+        #: What `take_worst` returned last.
+        self.taken_worst = 0.0
         #: Everything since the start, by name.
         self.totals: Counter[str] = Counter()
 
@@ -28,8 +30,8 @@ class Tally:
 
     def take_worst(self) -> float:
         """Return the largest delay (seconds) since the last call."""
-        worst, self._worst = self._worst, 0.0
-        return worst
+        self.taken_worst, self._worst = self._worst, 0.0
+        return self.taken_worst
 
     def line(self) -> str:
         """Return one line for people, and begin anew."""

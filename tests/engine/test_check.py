@@ -156,7 +156,7 @@ def test_work_under_way_is_not_touched_by_a_repair(conn: Connection) -> None:
 def test_what_is_right_again_by_the_time_of_the_repair_is_left_alone(conn: Connection, promise: str) -> None:
     claimed = one_claim(conn)
     ready(conn)
-    rows = [QueueEntry, TaskInstance, Execution, TaskClock]
+    rows: list[Any] = [QueueEntry, TaskInstance, Execution, TaskClock]
     before = [list(model.objects.order_by("pk").values()) for model in rows]
     suspects = {claimed.instance_id, claimed.lease_id, *TaskInstance.objects.values_list("pk", flat=True)}
     suspects |= set(TaskClock.objects.values_list("pk", flat=True))

@@ -9,13 +9,14 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import psycopg
 from django.utils.translation import gettext
+from prometheus_client.core import Metric
 
 from scheduling.domain.clock import DatabaseClock
 from scheduling.domain.policies import OnWorkerLost
@@ -39,6 +40,7 @@ from workers.runtime.pulse import Pulse, PulseCalls
 from workers.runtime.runner import make_context, run_attempt, stuck_report
 from workers.runtime.slots import Slots
 from workers.runtime.time_limits import give_up_later, watch_limits, where_it_is
+from workers.runtime.worker_metrics import worker_metrics
 from workers.runtime.writer import BACK_PRESSURE, Ended, Writer
 
 logger = logging.getLogger(__name__)
@@ -158,6 +160,12 @@ class Worker:
         """Whether a thread could not be stopped, so that only the end of this process ends it."""
         return bool(self._given_up)
 
+    def metrics(self) -> Iterable[Metric]:
+        """Return this worker's own numbers for Prometheus; may be called from any thread."""
+        return worker_metrics(
+            self._counts(), slots=self._size, busy=len(self._running), unwritten=self._writer.backlog
+        )
+
     def run(self) -> None:
         """Claim and run until `stop`, or until a thread cannot be stopped; then drain."""
         if taken := self._claimer.recover().count:
@@ -189,7 +197,7 @@ class Worker:
         pause, next_line = 0.2, time.monotonic() + 60
         reconcile_at = time.monotonic() + RECONCILE_SECONDS
         while not self._stops and not self._fenced and not self._given_up:
-            self._watch.turned(rest=self._conf.poll_seconds)
+            self._watch.turned(rest=self._pause)
             if not (self._writer.alive and self._pulse.alive):
                 raise WorkerBroken("A thread of this worker ended unexpectedly; its traceback is above.")
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 from typing import Any
 
@@ -11,6 +12,7 @@ from scheduling.conf import conf
 from scheduling.exceptions import NotMigrated
 from scheduling.runtime.garbage import leave_startup_out_of_collections
 from scheduling.runtime.loop import SchedulerLoop
+from scheduling.runtime.metrics_port import Address, metrics_address, serve_metrics
 from scheduling.runtime.registry import Registry
 from scheduling.runtime.upkeep import upkeep_maintainers
 from scheduling.runtime.watchdog import Watchdog
@@ -27,6 +29,16 @@ class Command(BaseCommand):
         "you like, on any machines: none leads, and none is missed. Ends on SIGTERM or Ctrl-C."
     )
 
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument(
+            "--metrics-port",
+            type=metrics_address,
+            default=None,
+            metavar="[HOST:]PORT",
+            help="tell its numbers to Prometheus there (default: listen nowhere; default host: 127.0.0.1)",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until a signal comes."""
         try:
@@ -40,6 +52,8 @@ class Command(BaseCommand):
             registry=Registry(version=__version__),
             watch=watchdog.watch("turn"),
         )
+        if options["metrics_port"] is not None:
+            self._serve(options["metrics_port"], loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: loop.stop())
         leave_startup_out_of_collections()
@@ -48,6 +62,13 @@ class Command(BaseCommand):
         loop.run()
         watchdog.stop()
         self._say("stopped")
+
+    def _serve(self, address: Address, loop: SchedulerLoop) -> None:
+        try:
+            serve_metrics(address, loop.metrics)
+        except OSError as error:
+            raise CommandError(f"--metrics-port: cannot listen on {address}: {error.strerror or error}.") from error
+        self._say(f"numbers for Prometheus on http://{address}/metrics")
 
     def _say(self, line: str) -> None:
         self.stdout.write(f"scheduler: {line}")

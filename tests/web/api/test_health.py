@@ -6,14 +6,18 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client as DjangoClient
+from django.utils import timezone
 
+from scheduling.models import Scheduler, TaskClock
 from scheduling.schema import missing_migrations
+from tests.factories import make_task
 from tests.support.processes import ROOT, environment
 
 _ASK = """
@@ -50,11 +54,41 @@ def test_a_process_that_lives_says_so_without_asking_the_database(django_assert_
     assert "no-cache" in answer.headers["Cache-Control"]
 
 
-def test_a_process_whose_database_is_up_to_date_is_ready(django_assert_max_num_queries: Any, db: None) -> None:
+@pytest.fixture
+def scheduler(db: None) -> Scheduler:
+    """A scheduler that has just been heard of."""
+    return Scheduler.objects.create(name="s")
+
+
+def test_a_process_whose_database_is_up_to_date_and_whose_schedulers_keep_up_is_ready(
+    django_assert_max_num_queries: Any, scheduler: Scheduler
+) -> None:
     DjangoClient().get("/readyz")
-    with django_assert_max_num_queries(2):
+    with django_assert_max_num_queries(3):
         answer = DjangoClient().get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+    assert answer.json()["checks"]["schedulers"] == {"ok": True, "alive": 1}
+    assert answer.json()["checks"]["lag"] == {"ok": True, "seconds": 0}
+
+
+@pytest.mark.parametrize("gone", ["stopped", "silent"])
+def test_without_a_scheduler_that_lives_nothing_is_ready_but_the_web(scheduler: Scheduler, gone: str) -> None:
+    long_ago = timezone.now() - timedelta(hours=1)
+    Scheduler.objects.update(**{"stopped_at" if gone == "stopped" else "last_seen_at": long_ago})
+    answer = DjangoClient().get("/readyz")
+    assert answer.status_code == 503
+    assert "runscheduler" in answer.json()["detail"]
+    assert answer.json()["checks"]["database"] == {"ok": True}
+    assert DjangoClient().get("/readyz?only=web").status_code == 200
+
+
+def test_schedulers_that_are_far_behind_are_not_ready(scheduler: Scheduler) -> None:
+    task = make_task(trigger="cron", cron_expression="0 0 * * *")
+    TaskClock.objects.filter(task=task).update(next_run_at=timezone.now() - timedelta(minutes=5), dirty=False)
+    answer = DjangoClient().get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["lag"]["seconds"] >= 300
+    assert "has been waiting for 30" in answer.json()["detail"]
 
 
 def test_a_database_without_the_newest_migration_is_not_ready(db: None) -> None:
@@ -69,7 +103,7 @@ def test_a_database_without_the_newest_migration_is_not_ready(db: None) -> None:
 
 def test_a_database_that_knows_more_migrations_than_this_code_is_ready(db: None) -> None:
     MigrationRecorder(connection).record_applied("workers", "9999_of_a_newer_release")
-    assert DjangoClient().get("/readyz").status_code == 200
+    assert DjangoClient().get("/readyz?only=web").status_code == 200
 
 
 def test_a_database_that_was_never_migrated_is_not_ready(db: None) -> None:

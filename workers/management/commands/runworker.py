@@ -20,6 +20,7 @@ from scheduling.conf import conf
 from scheduling.db import own_connection
 from scheduling.exceptions import NotMigrated
 from scheduling.runtime.garbage import leave_startup_out_of_collections
+from scheduling.runtime.metrics_port import Address, metrics_address, serve_metrics
 from scheduling.runtime.watchdog import Watchdog
 from scheduling.schema import require_migrations
 from workers import __version__
@@ -72,6 +73,13 @@ class Command(BaseCommand):
             metavar="A,B",
             help="the handlers that it may run (default: every installed one but shell)",
         )
+        parser.add_argument(
+            "--metrics-port",
+            type=metrics_address,
+            default=None,
+            metavar="[HOST:]PORT",
+            help="tell its numbers to Prometheus there (default: listen nowhere; default host: 127.0.0.1)",
+        )
         parser.add_argument("--name", default=None, help="the node's name (default: the host's)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -86,12 +94,15 @@ class Command(BaseCommand):
         leave_startup_out_of_collections()
         self._stopped, left_behind = False, 0
         started_in = Path.cwd()
+        self._worker: Worker | None = None
+        if options["metrics_port"] is not None:
+            self._serve(options["metrics_port"])
         while not self._stopped:
             registration = self._register_when_possible(handlers, options)
             if registration is None:
                 break
             watchdog = Watchdog(seconds=conf().WATCHDOG_SECONDS, who="worker")
-            worker = Worker(
+            self._worker = worker = Worker(
                 registration=registration,
                 queues=options["queues"],
                 handlers=handlers,
@@ -119,6 +130,13 @@ class Command(BaseCommand):
         self._say("stopped")
         if left_behind:
             sys.exit(EXIT_UNFINISHED)
+
+    def _serve(self, address: Address) -> None:
+        try:
+            serve_metrics(address, lambda: self._worker.metrics() if self._worker is not None else [])
+        except OSError as error:
+            raise CommandError(f"--metrics-port: cannot listen on {address}: {error.strerror or error}.") from error
+        self._say(f"numbers for Prometheus on http://{address}/metrics")
 
     def _stop(self, worker: Worker) -> None:
         self._stopped = True
