@@ -25,7 +25,8 @@ INSERT INTO rota_execution (id, scheduled_for, namespace_id, instance_id, task_i
 SELECT last_execution_id, scheduled_for, namespace_id, id, task_id, 1, 1, 'succeeded', 'completed', started_at,
     finished_at
 FROM rota_instance WHERE task_id = %(task)s AND fire_key LIKE 'history:%%'
-    AND scheduled_for BETWEEN %(begin)s + %(from)s::int * %(step)s::interval AND %(begin)s + %(to)s::int * %(step)s::interval
+    AND scheduled_for >= %(begin)s + %(from)s::int * %(step)s::interval
+    AND scheduled_for <= %(begin)s + %(to)s::int * %(step)s::interval
 """
 
 

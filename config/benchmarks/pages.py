@@ -35,9 +35,7 @@ TIMES = 5
 @contextmanager
 def opened(stage: Stage) -> Iterator[Callable[[], Figures]]:
     """Have a history, and a superuser who looks at it."""
-    fill_history(
-        stage.conn, make_task("past"), rows=stage["history"], partitions=stage["partitions"], tell=stage.tell
-    )
+    fill_history(stage.conn, make_task("past"), rows=stage["history"], partitions=stage["partitions"], tell=stage.tell)
     user = User.objects.create_superuser(username="benchmark", password=None)
     client = Client(SERVER_NAME=next(iter(settings.ALLOWED_HOSTS), "localhost"), raise_request_exception=True)
     client.force_login(user)

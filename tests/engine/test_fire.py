@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from scheduling.db import Connection, database_now, own_connection
+from scheduling.engine.admission_lock import lock_gates
 from scheduling.engine.fire import Fired, Tick, fire
-from scheduling.models import QueueEntry, Task, TaskClock, TaskInstance
-from tests.factories import make_task
+from scheduling.models import Pool, QueueEntry, Task, TaskClock, TaskInstance
+from tests.factories import make_namespace, make_task
 from tests.support.threads import at_once
+from tests.support.waiting import wait_until
 
 
 def due_task(conn: Connection, *, ago: float = 1.0, **over: object) -> tuple[Task, datetime]:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from workers.runtime.drain_limit import EXIT_UNFINISHED
+
 logger = logging.getLogger(__name__)
 
 #: A process that dies is started again after so long (seconds), which doubles up to the longest while it goes on dying.
@@ -19,6 +21,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 
 #: One that has lived for so long (seconds) counts as well again.
 WELL_AFTER = 60.0
+
+#: The exit codes of a worker that was drained.
+IN_ORDER = (0, EXIT_UNFINISHED)
 
 #: How often (seconds) the supervisor looks whether all are alive, should a signal be missed.
 LOOK_SECONDS = 1.0
@@ -30,13 +35,15 @@ class _Child:
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     pause: float = FIRST_PAUSE
-    start_at: float = field(default_factory=time.monotonic)
+    #: When it is to be started; None when it has ended in order.
+    start_at: float | None = field(default_factory=time.monotonic)
 
 
 class Supervisor:
     """Keeps one process for each of ``names`` alive until `stop`; ``command`` makes a name's command line.
 
-    Each is a session of its own, so that Ctrl-C reaches it through the supervisor and once.
+    One that ends in order, because it was drained, is not started again. Each is a session of its own, so that
+    Ctrl-C reaches it through the supervisor and once.
     """
 
     def __init__(
@@ -64,7 +71,7 @@ class Supervisor:
     def run(self) -> int:
         """Keep them alive until `stop`, and return when all have ended: 0, or the exit code of one that failed."""
         try:
-            while not self._stops:
+            while not self._stops and (self._alive() or any(child.start_at is not None for child in self._children)):
                 self._start_due()
                 self._wait()
                 self._look_after()
@@ -80,7 +87,7 @@ class Supervisor:
 
     def _start_due(self) -> None:
         for child in self._children:
-            if child.process is None and time.monotonic() >= child.start_at:
+            if child.process is None and child.start_at is not None and time.monotonic() >= child.start_at:
                 child.process = subprocess.Popen(  # noqa: S603 - our own command
                     list(self._command(child.name)), stdin=subprocess.DEVNULL, start_new_session=True
                 )
@@ -91,6 +98,11 @@ class Supervisor:
             if child.process is None or (code := child.process.poll()) is None:
                 continue
             child.process = None
+            if code in IN_ORDER:
+                self._report(f"{child.name} has ended")
+                child.start_at = None
+                self._worst = self._worst or code
+                continue
             if time.monotonic() - child.started_at >= WELL_AFTER:
                 child.pause = FIRST_PAUSE
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
@@ -122,7 +134,7 @@ class Supervisor:
         pause = LOOK_SECONDS
         if not self._stops:
             for child in self._children:
-                if child.process is None:
+                if child.process is None and child.start_at is not None:
                     pause = min(pause, max(0.0, child.start_at - time.monotonic()))
         select.select([self._reader], [], [], pause)
         with suppress(BlockingIOError):
