@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
-from config.benchmarks.machine import Machine, read_usage
+from config.benchmarks.machine import read_usage
 from config.benchmarks.processes import Processes
 from scheduling.db import Connection
 
@@ -18,13 +18,24 @@ Figures = dict[str, float]
 class Stage:
     """What a benchmark works with."""
 
-    #: A connection of its own, in autocommit, to the scratch database.
-    conn: Connection
-    processes: Processes
-    machine: Machine
     #: Hears how much of the current repeat is done, from 0 to 1.
     tell: Callable[[float], None]
     options: Mapping[str, int]
+    #: None for a benchmark that needs no database.
+    connection: Connection | None = None
+    started: Processes | None = None
+
+    @property
+    def conn(self) -> Connection:
+        """A connection of its own, in autocommit, to the scratch database."""
+        assert self.connection is not None  # noqa: S101 - given to every benchmark that needs a database
+        return self.connection
+
+    @property
+    def processes(self) -> Processes:
+        """The schedulers and workers."""
+        assert self.started is not None  # noqa: S101 - given to every benchmark that needs a database
+        return self.started
 
     def __getitem__(self, option: str) -> int:
         """Return an option's value."""

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from django.db import transaction
 
@@ -50,18 +51,22 @@ def _time(stage: Stage, task: Task, samples: int) -> Figures:
         with transaction.atomic():
             # The first of the hooks, ahead of the one that announces the work.
             moments: list[float] = []
-            transaction.on_commit(lambda moments=moments: moments.append(time.time()))
+            transaction.on_commit(partial(_note, moments))
             instance = run_task_now(task)
         called[instance.pk], committed[instance.pk] = asked, moments[0]
         time.sleep(random.uniform(*PAUSE))  # noqa: S311 - nobody gains by guessing it
     wait_until_drained(stage.conn, stage.processes, total=samples, tell=lambda share: None)
     # Function and caller run on one machine and read one clock.
-    starts = dict(stage.conn.execute(_STARTS, [list(committed)]).fetchall())
+    starts: dict[int, float] = dict(stage.conn.execute(_STARTS, [list(committed)]).fetchall())
     figures = in_milliseconds(sorted(starts[key] - moment for key, moment in committed.items()))
     figures["with_call_p50_ms"] = in_milliseconds(sorted(starts[key] - moment for key, moment in called.items()))[
         "p50_ms"
     ]
     return figures
+
+
+def _note(moments: list[float]) -> None:
+    moments.append(time.time())
 
 
 LATENCY = Benchmark(

@@ -83,19 +83,20 @@ class Processes:
                 last = "\n".join(child.said().strip().splitlines()[-15:])
                 raise ProcessEnded(f"A process of the benchmark ended by itself (exit code {code}). It said:\n{last}")
 
-    def end(self) -> None:
-        """End all; kill what does not end in time."""
-        for child in self._children:
+    def end(self, *pids: int) -> None:
+        """End all, or those of ``pids``; kill what does not end in time."""
+        ending = [child for child in self._children if not pids or child.process.pid in pids]
+        for child in ending:
             with suppress(ProcessLookupError):
                 child.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + PATIENCE
-        for child in self._children:
+        for child in ending:
             try:
                 child.process.wait(timeout=max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 child.process.kill()
                 child.process.wait()
-        self._children.clear()
+            self._children.remove(child)
 
     def kill(self) -> None:
         """End all at once: the scratch database goes with whatever they held."""

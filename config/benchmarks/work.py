@@ -48,7 +48,7 @@ def make_task(name: str, *, function: str = "benchmark.nothing", **over: Any) ->
     return task
 
 
-def enqueue_many(conn: Connection, task: Task, count: int) -> datetime:
+def enqueue_many(conn: Connection, task: Task, count: int, *, analyze: bool = True) -> datetime:
     """Make ``count`` ready instances of ``task`` visible at one moment, and return that moment.
 
     The first is made as every other is; the rest are copies of its rows, since what is measured is how they are run.
@@ -61,7 +61,8 @@ def enqueue_many(conn: Connection, task: Task, count: int) -> datetime:
         if count > 1:
             _copy(conn, "rota_instance", "instance", first.instance_id, count - 1)
             _copy(conn, "rota_queue_entry", "entry", first.instance_id, count - 1)
-    conn.execute("ANALYZE rota_queue_entry")
+    if analyze:
+        conn.execute("ANALYZE rota_queue_entry")
     conn.execute("SELECT pg_notify(%s, '')", [QUEUE_CHANNEL])
     return database_now(conn)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
 from scheduling.db import Connection, sql_file
 from scheduling.domain.states import EntryState, Reason
+from scheduling.engine.admission_lock import lock_gates
 from scheduling.engine.partitions import (
     create_partitions,
     days_of,
@@ -58,7 +60,7 @@ class Fired:
 
 
 def fire(conn: Connection, ticks: Sequence[Tick]) -> Fired:
-    """Fire ``ticks``, of distinct tasks, in one statement that either happens as a whole or not at all.
+    """Fire ``ticks``, of distinct tasks, in one transaction that either happens as a whole or not at all.
 
     Losing a tick to another scheduler, or to an edit, is an ordinary result: it is missing from
     `Fired.task_ids`. A day without a partition gets one. ``conn`` must be in autocommit.
@@ -77,14 +79,14 @@ def fire(conn: Connection, ticks: Sequence[Tick]) -> Fired:
         "message": [tick.message for tick in ticks],
     }
     try:
-        rows = conn.execute(sql_file(_FIRE), params).fetchall()
+        rows = _fire(conn, params)
     except psycopg.errors.CheckViolation as error:
         if not is_missing_partition(error):
             raise
         # What we remember may have been dropped by somebody else.
         forget_known_partitions()
         create_partitions(conn, days_of(tick.fire_for for tick in ticks))
-        rows = conn.execute(sql_file(_FIRE), params).fetchall()
+        rows = _fire(conn, params)
     fired = Fired()
     for task_id, inserted, queue, gate, state, run_at in rows:
         fired.task_ids.append(task_id)
@@ -96,3 +98,11 @@ def fire(conn: Connection, ticks: Sequence[Tick]) -> Fired:
         elif queue is not None:
             fired.queues.add(queue)
     return fired
+
+
+def _fire(conn: Connection, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Take the gates, then fire, in one transaction and one round trip."""
+    with conn.pipeline(), conn.transaction():
+        lock_gates(conn, params["task_ids"])
+        cursor = conn.execute(sql_file(_FIRE), params)
+    return cursor.fetchall()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from scheduling.db import Connection, database_now, own_connection
+from scheduling.engine.admission_lock import lock_gates
 from scheduling.engine.fire import Fired, Tick, fire
-from scheduling.models import QueueEntry, Task, TaskClock, TaskInstance
-from tests.factories import make_task
+from scheduling.models import Pool, QueueEntry, Task, TaskClock, TaskInstance
+from tests.factories import make_namespace, make_task
 from tests.support.threads import at_once
+from tests.support.waiting import wait_until
 
 
 def due_task(conn: Connection, *, ago: float = 1.0, **over: object) -> tuple[Task, datetime]:
@@ -95,11 +98,49 @@ def test_a_paused_task_does_not_fire(conn: Connection) -> None:
 
 
 @pytest.mark.parametrize("overlap", ["skip", "queue_one", "queue_all"])
-def test_a_limited_task_waits_for_admission(conn: Connection, overlap: str) -> None:
+def test_a_limited_task_is_ready_at_once_when_nobody_is_at_its_gate_and_waits_otherwise(
+    conn: Connection, overlap: str
+) -> None:
     task, due = due_task(conn, overlap=overlap)
     fired = fire(conn, [tick(task, due)])
+    assert (fired.gates, fired.queues) == (set(), {"default"})
+    assert QueueEntry.objects.get().state == 0
+    later = due + timedelta(milliseconds=1)
+    TaskClock.objects.filter(task=task).update(next_run_at=later)
+    fired = fire(conn, [tick(task, later)])
     assert (fired.gates, fired.queues) == ({task.pk}, set())
+    assert sorted(QueueEntry.objects.values_list("state", flat=True)) == [0, 2]
+
+
+@pytest.mark.parametrize("limit", ["pool", "concurrency key"])
+def test_a_gate_that_others_share_is_left_to_admission(conn: Connection, limit: str) -> None:
+    if limit == "pool":
+        pool = Pool.objects.create(namespace=make_namespace(), name="narrow", slots=1)
+        task, due = due_task(conn, overlap="allow", pool=pool)
+    else:
+        task, due = due_task(conn, concurrency_key="all of us")
+    assert len(fire(conn, [tick(task, due)]).gates) == 1
     assert QueueEntry.objects.get().state == 2
+
+
+def test_firing_waits_for_whoever_admits_at_the_same_gate(conn: Connection) -> None:
+    task, due = due_task(conn)
+    other = own_connection("test admission")
+    with ThreadPoolExecutor(1) as pool:
+        with other.transaction():
+            lock_gates(other, [task.pk])
+            firing = pool.submit(fire, conn, [tick(task, due)])
+            waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            wait_until(lambda: other.execute(waiting).fetchone() == (1,), what="fire waits for the gate")
+            # Somebody else's run passes admission meanwhile.
+            other.execute(
+                "INSERT INTO rota_queue_entry (instance_id, scheduled_for, namespace_id, task_id, task_version, queue,"
+                " handler, state, sort_key, run_at, gate) VALUES (-1, %s, 1, %s, 1, 'default', 'shell', 0, %s, %s, %s)",
+                [due, task.pk, due, due, task.pk],
+            )
+        assert firing.result().gates == {task.pk}
+    other.close()
+    QueueEntry.objects.filter(instance_id=-1).delete()
 
 
 def test_a_day_without_a_partition_gets_one(conn: Connection) -> None:

@@ -121,7 +121,7 @@ class Command(BaseCommand):
     ) -> tuple[Stage, str]:
         if not benchmark.needs_database:
             machine = f"Python {platform.python_version()} · {os.cpu_count()} cores"
-            return Stage(conn=None, processes=None, machine=None, tell=bar.tell, options=chosen), machine
+            return Stage(tell=bar.tell, options=chosen), machine
         stack.enter_context(scratch_database(anyway=options["anyway"]))
         conn = own_connection("benchmark")
         stack.callback(conn.close)
@@ -131,11 +131,10 @@ class Command(BaseCommand):
             stack.callback(conn.close)
         described: Machine = describe(conn)
         stage = Stage(
-            conn=conn,
-            processes=stack.enter_context(processes()),
-            machine=described,
             tell=bar.tell,
             options=chosen,
+            connection=conn,
+            started=stack.enter_context(processes()),
         )
         return stage, described.line()
 

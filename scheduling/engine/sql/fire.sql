@@ -1,6 +1,8 @@
 -- Purpose: turn due ticks into instances, and advance their clocks, in one statement.
 -- Takes:   parallel arrays, one element for each tick (see fire.py).
--- Locks:   the clock rows won, in task order; rows that somebody else holds are not ours (SKIP LOCKED).
+-- Locks:   the clock rows won, in task order; rows that somebody else holds are not ours (SKIP LOCKED). The caller holds
+--          the gate of each task, taken in an earlier statement, so that this snapshot sees every admission that came
+--          before: an entry whose gate nobody is at is ready at once.
 -- Guards:  the clock still shows the tick we saw (compare and set); the schedule was not edited since;
 --          the database's clock says that the moment has come; UNIQUE (task, scheduled_for, fire_key).
 WITH due AS MATERIALIZED (
@@ -26,33 +28,46 @@ advanced AS (
         awaits_end = won.awaits_end
     FROM won WHERE k.task_id = won.task_id
 ),
+drawn AS MATERIALIZED (
+    SELECT won.*, nextval('rota_instance_id_seq') AS instance_id,
+        CASE WHEN run_at > clock_timestamp() THEN 4
+            WHEN gate IS NULL THEN 0
+            -- A gate that several tasks share, or behind which is a pool, is left to admission.
+            WHEN gate = task_id AND pool_id IS NULL AND NOT EXISTS (
+                SELECT FROM rota_queue_entry e WHERE e.gate = won.gate AND e.state IN (0, 1, 3, 5)
+            ) AND NOT EXISTS (
+                SELECT FROM rota_queue_entry e WHERE e.gate = won.gate AND e.state = 2
+            ) THEN 0
+            ELSE 2 END AS state
+    FROM won
+),
 instance AS (
-    INSERT INTO rota_instance (scheduled_for, namespace_id, task_id, task_version, outcome, reason, message,
+    INSERT INTO rota_instance (id, scheduled_for, namespace_id, task_id, task_version, outcome, reason, message,
         missed_count, missed_since, finished_at)
-    SELECT fire_for, namespace_id, task_id, version,
+    SELECT instance_id, fire_for, namespace_id, task_id, version,
         CASE WHEN reason <> '' THEN 'skipped' END, reason, message,
         missed_count, missed_since, CASE WHEN reason <> '' THEN clock_timestamp() END
-    FROM won
+    FROM drawn
     ON CONFLICT (task_id, scheduled_for, fire_key) DO NOTHING
-    RETURNING id, scheduled_for, task_id, outcome, namespace_id, finished_at
+    RETURNING id, task_id, outcome, namespace_id, finished_at
 ),
 counted AS (
     INSERT INTO rota_stat_delta (hour, namespace_id, task_id, outcome, bucket, count, lasted, waited)
     SELECT date_bin('1 hour', finished_at, 'epoch'), namespace_id, task_id, outcome, -1, 1, interval '0', interval '0'
     FROM instance WHERE outcome IS NOT NULL
 ),
+-- Looked up in a hash and not joined: the planner takes each of these for a single row, and would compare every tick
+-- with every other.
+made AS MATERIALIZED (
+    SELECT drawn.*, instance_id IN (SELECT id FROM instance) AS inserted FROM drawn
+),
 entry AS (
     INSERT INTO rota_queue_entry (instance_id, scheduled_for, namespace_id, task_id, task_version, queue, handler,
         state, sort_key, run_at, max_attempts, timeout_seconds, gate, pool_id, pool_weight)
-    SELECT i.id, i.scheduled_for, w.namespace_id, w.task_id, w.version, w.queue, w.handler,
-        CASE WHEN w.run_at > clock_timestamp() THEN 4 WHEN w.gate IS NOT NULL THEN 2 ELSE 0 END,
-        w.run_at - w.priority * interval '30 s', w.run_at, w.max_attempts, w.timeout_seconds,
-        w.gate, w.pool_id, w.pool_weight
-    FROM instance i JOIN won w USING (task_id)
-    WHERE i.outcome IS NULL
-    RETURNING task_id, queue, gate, state, run_at
+    SELECT instance_id, fire_for, namespace_id, task_id, version, queue, handler,
+        state, run_at - priority * interval '30 s', run_at, max_attempts, timeout_seconds, gate, pool_id, pool_weight
+    FROM made WHERE inserted AND reason = ''
 )
-SELECT w.task_id, i.id IS NOT NULL, e.queue, e.gate, e.state, e.run_at
-FROM won w
-LEFT JOIN instance i USING (task_id)
-LEFT JOIN entry e USING (task_id)
+SELECT task_id, inserted, CASE WHEN queued THEN queue END, CASE WHEN queued THEN gate END,
+    CASE WHEN queued THEN state END, CASE WHEN queued THEN run_at END
+FROM (SELECT made.*, inserted AND reason = '' AS queued FROM made) x

@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from scheduling.conf import conf
 from scheduling.db import own_connection
@@ -32,6 +34,7 @@ from workers.handlers.registry import load_handlers
 from workers.handlers.streams import install_stream_router
 from workers.runtime.drain_limit import EXIT_UNFINISHED
 from workers.runtime.replacement import start_anew
+from workers.runtime.supervisor import Supervisor
 from workers.runtime.worker import Worker
 
 
@@ -81,6 +84,13 @@ class Command(BaseCommand):
             help="tell its numbers to Prometheus there (default: listen nowhere; default host: 127.0.0.1)",
         )
         parser.add_argument("--name", default=None, help="the node's name (default: the host's)")
+        parser.add_argument(
+            "--processes",
+            type=positive,
+            default=1,
+            metavar="N",
+            help="worker processes, each with its own slots: NAME-1, NAME-2, … (default: 1, called NAME)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until a signal comes; start anew after the leases were lost."""
@@ -89,6 +99,10 @@ class Command(BaseCommand):
         except NotMigrated as error:
             raise CommandError(str(error)) from error
         handlers = _chosen(options["handlers"])
+        self._warn_of_connections(options)
+        if options["processes"] > 1:
+            self._supervise(options)
+            return
         autodiscover()
         install_stream_router()
         leave_startup_out_of_collections()
@@ -137,6 +151,30 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"--metrics-port: cannot listen on {address}: {error.strerror or error}.") from error
         self._say(f"numbers for Prometheus on http://{address}/metrics")
+    def _supervise(self, options: Mapping[str, Any]) -> None:
+        """Run the processes of this worker until a signal comes, or until all have ended in order."""
+        connection.close()
+        base = options["name"] or socket.gethostname()
+        node_names = [f"{base}-{number}" for number in range(1, options["processes"] + 1)]
+        supervisor = Supervisor(node_names, partial(_command_line, options), self._say)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: supervisor.stop())
+        signal.signal(signal.SIGCHLD, lambda *_: supervisor.look())
+        self._say(f"{len(node_names)} processes, {options['concurrency']} slots each: {', '.join(node_names)}")
+        if code := supervisor.run():
+            sys.exit(code)
+        self._say("all have stopped")
+
+    def _warn_of_connections(self, options: Mapping[str, Any]) -> None:
+        slots = options["processes"] * options["concurrency"]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('max_connections')::int")
+            (most,) = cursor.fetchone()
+        if slots > most:
+            self._say(
+                f"{slots} slots, and the database takes {most} connections: functions that use the database at the "
+                "same time may find none left; take fewer slots or raise max_connections"
+            )
 
     def _stop(self, worker: Worker) -> None:
         self._stopped = True
@@ -207,6 +245,16 @@ def _chosen(wanted: list[str] | None) -> dict[str, Handler[Any]]:
     if not wanted:
         raise CommandError("A worker needs at least one handler.")
     return {name: installed[name] for name in wanted}
+
+
+def _command_line(options: Mapping[str, Any], name: str) -> list[str]:
+    """Return the command of one of several processes: this one's, with its own name and without the number."""
+    command = [sys.executable, sys.argv[0], "runworker", "--name", name, "--concurrency", str(options["concurrency"])]
+    command += ["--queues", ",".join(options["queues"])]
+    if options["handlers"] is not None:
+        command += ["--handlers", ",".join(options["handlers"])]
+    # --settings is in the environment already.
+    return [*command, *(["--pythonpath", options["pythonpath"]] if options["pythonpath"] else [])]
 
 
 def _is_gone(holder: tuple[str, int] | None, host: str) -> bool:
