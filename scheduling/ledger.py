@@ -65,6 +65,8 @@ class LedgerLine:
         """The sentence for people, in their language where the sentence is ours."""
         if self.entry.params:
             return _(self.entry.message) % self.entry.params
+        if self.instance is not None and self.instance.scheduled_for == self.entry.at:
+            return self.instance.full_message
         return _(self.entry.message) if self.entry.message else ""
 
 

@@ -213,7 +213,7 @@ class TaskInstanceAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("message"))
     def message_shown(self, instance: TaskInstance) -> SafeString:
         """The sentence for people, with its line breaks."""
-        return text_block(instance.message)
+        return text_block(instance.full_message)
 
     @admin.display(description=gettext_lazy("started"))
     def started(self, instance: TaskInstance) -> SafeString:

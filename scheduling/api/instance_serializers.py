@@ -50,6 +50,9 @@ class InstanceSerializer(StrictModelSerializer[TaskInstance]):
         read_only=True, help_text=_("Why it ended so, for machines; empty until it has ended.")
     )
     message = serializers.CharField(read_only=True, help_text=_("The same as a sentence for people."))
+    note = serializers.CharField(
+        read_only=True, help_text=_("For how many missed ticks it stands, as a sentence; empty for an ordinary one.")
+    )
     attempts = serializers.SerializerMethodField()
     started_at = serializers.SerializerMethodField()
     triggered_by = serializers.CharField(source="triggered_by.username", default=None, read_only=True, allow_null=True)
@@ -78,6 +81,7 @@ class InstanceSerializer(StrictModelSerializer[TaskInstance]):
             "waiting_for",
             "reason",
             "message",
+            "note",
             "scheduled_for",
             "available_at",
             "attempts",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Self
 
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts.models import Namespace
 from accounts.permissions import Somebody, visible_to
+from scheduling.domain.misfire import MISSED_COUNT_CAP
 from scheduling.domain.states import STATE_OF_ENTRY, EntryState, InstanceState, Origin
 from scheduling.models.task import Task
 
@@ -139,6 +142,34 @@ class TaskInstance(models.Model):
     def state_label(self) -> str:
         """The state as a word for people."""
         return str(STATE_LABELS[self.state])
+
+    @property
+    def note(self) -> str:
+        """For how many missed ticks it stands, as a sentence for people; empty for an ordinary one.
+
+        Its message says the same until the work ends, and then how that ended.
+        """
+        if self.missed_count is None or self.missed_since is None:
+            return ""
+        since = f"{self.missed_since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        if self.missed_count >= MISSED_COUNT_CAP:
+            return _("Stands for at least %(n)d missed ticks since %(since)s.") % {
+                "n": self.missed_count,
+                "since": since,
+            }
+        sentence = ngettext(
+            "Stands for %(n)d missed tick since %(since)s.",
+            "Stands for %(n)d missed ticks since %(since)s.",
+            self.missed_count,
+        )
+        return sentence % {"n": self.missed_count, "since": since}
+
+    @property
+    def full_message(self) -> str:
+        """Its message, preceded by the note where the message does not say that by itself."""
+        if not self.note or self.outcome is None or self.outcome == InstanceState.SKIPPED:
+            return self.message
+        return f"{self.note} {self.message}".rstrip()
 
     @property
     def is_final(self) -> bool:

@@ -58,6 +58,20 @@ def test_an_instance_stands_for_as_many_ticks_as_it_says(make_world: MakeWorld) 
     assert {key: count or 1 for key, count in said.items()} == stands_for
 
 
+def test_an_instance_that_has_ended_still_says_for_how_many_ticks_it_stood(make_world: MakeWorld) -> None:
+    world = make_world(overlap="allow")
+    world.schedulers_work()
+    world.hours_pass(1)
+    world.schedulers_work()
+    sentence = TaskInstance.objects.get(task=world.task).message
+    assert sentence.startswith("Stands for 6 missed ticks since")
+    world.work_ends()
+    world.conn.execute("UPDATE rota_instance SET message = 'Done.' WHERE task_id = %s", [world.task.pk])
+    instance = TaskInstance.objects.get(task=world.task)
+    assert (instance.note, instance.full_message) == (sentence, f"{sentence} Done.")
+    assert [line.message for line in world.ledger(ahead=timedelta(0)).lines][-1] == f"{sentence} Done."
+
+
 def test_while_a_task_is_paused_its_ticks_wait_for_a_decision(make_world: MakeWorld) -> None:
     world = make_world(overlap="allow")
     world.schedulers_work()

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from config.database.url import url_of_default
@@ -41,13 +41,13 @@ def manage(*args: str, env: Mapping[str, str] | None = None, **over: str) -> sub
 
 
 class Started:
-    """A process that runs until it is ended; its output is kept in a file."""
+    """A process that runs until it is ended; its output is kept in a file. A command of manage.py, or ``program``."""
 
-    def __init__(self, output: Path, *args: str, **over: str) -> None:
+    def __init__(self, output: Path, *args: str, program: Sequence[str] | None = None, **over: str) -> None:
         self.output = output
         with output.open("wb") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", *args],
+                [*(program or (sys.executable, "manage.py")), *args],
                 cwd=ROOT,
                 env=environment(**over),
                 stdout=sink,

@@ -1,0 +1,103 @@
+"""A real browser before a real server: Debian's Chromium, driven by Playwright, and uvicorn on the test's database."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from accounts.models import User
+from scheduling.db import Connection
+from tests.factories import PASSWORD
+from tests.support.processes import Started
+from tests.support.waiting import wait_until
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+)
+
+#: A phone, in CSS pixels.
+PHONE = {"width": 390, "height": 844}
+SCREEN = {"width": 1440, "height": 900}
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """One browser for the tests of this directory, and gone after the last of them."""
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium here; on Debian: apt-get install chromium")
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright leaves an event loop in this thread, and Django's models would refuse to work beside one.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a web server, a process of its own that works on this test's database."""
+    output = tmp_path_factory.mktemp("browser") / "server.log"
+    # The settings of the tests, since their passwords are hashed by the quick method.
+    process = Started(
+        output,
+        program=[sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", "0"],
+        DJANGO_SETTINGS_MODULE="config.settings_test",
+    )
+
+    def address() -> str:
+        assert process.process.poll() is None, process.said()
+        found = re.search(r"running on (http://\S+)", process.said())
+        return found[1] if found else ""
+
+    try:
+        yield wait_until(address, what="the server listens")
+    finally:
+        process.end()
+
+
+@pytest.fixture
+def open_page(conn: Connection, chromium: Browser, server: str, tmp_path: Path) -> Iterator[OpenPage]:
+    """Open pages: ``open_page(user)`` is logged in, ``open_page()`` is not; each page is a browser of its own.
+
+    Options are those of Playwright's contexts, such as ``viewport`` and ``locale``. A script that fails, or a
+    resource that is refused, fails the test.
+    """
+    contexts: list[BrowserContext] = []
+    wrong: list[str] = []
+
+    def open_one(user: User | None = None, **options: object) -> Page:
+        settings: dict[str, object] = {"base_url": server, "viewport": SCREEN, "locale": "en-GB", **options}
+        context = chromium.new_context(**settings)  # type: ignore[arg-type] # as the test gives them
+        contexts.append(context)
+        if user is not None:
+            client = Client()
+            client.force_login(user)
+            context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": server}])
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def log_in(page: Page, user: User) -> None:
+    """Fill the log-in form; afterwards the page shows the admin's index."""
+    page.goto("/admin/login/?next=/admin/")
+    page.fill('input[name="username"]', user.get_username())
+    page.fill('input[name="password"]', PASSWORD)
+    page.click('button[type="submit"]')
+    page.wait_for_url("/admin/")
