@@ -137,7 +137,7 @@ class TaskStatisticsView(APIView):
         operation_id="get_task_statistics",
         tags=["tasks"],
         summary="How did a task do?",
-        description="Its outcomes over time, with ratio and duration of each slot, and how its last 50 instances ended.",
+        description="Its outcomes over time, with ratio and duration, and how its last 50 instances ended.",
         parameters=[SpanQuerySerializer],
         responses={200: TaskStatisticsSerializer, 400: INVALID, 401: UNAUTHENTICATED, 404: MISSING},
     )
