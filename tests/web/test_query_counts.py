@@ -80,15 +80,15 @@ def test_an_admin_list_costs_the_same_few_statements_however_long_it_is(admin: D
     assert statements(look) == before <= ADMIN_PAGES[page]
 
 
-@pytest.mark.parametrize("model", [TaskInstance, Execution, Node])
-def test_a_page_about_one_thing_costs_few_statements(admin: DjangoClient, model: Any) -> None:
+@pytest.mark.parametrize(("model", "most"), [(TaskInstance, 17), (Execution, 15), (Node, 15)])
+def test_a_page_about_one_thing_costs_few_statements(admin: DjangoClient, model: Any, most: int) -> None:
     pk = model.objects.order_by("pk").values_list("pk", flat=True)[0]
     address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/{pk}/change/"
 
     def look() -> None:
         assert admin.get(address).status_code == 200
 
-    assert statements(look) <= 15
+    assert statements(look) <= most
 
 
 @pytest.mark.parametrize("path", API_LISTS)
