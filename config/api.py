@@ -14,8 +14,16 @@ from scheduling.api.instance_views import InstanceViewSet
 from scheduling.api.ledger_views import LedgerView
 from scheduling.api.pool_views import PoolViewSet
 from scheduling.api.scheduler_views import SchedulerViewSet
+from scheduling.api.statistics_views import (
+    FailuresView,
+    OutcomesView,
+    TaskStatisticsView,
+    TaskTableView,
+    UpcomingView,
+)
 from scheduling.api.task_views import TaskViewSet
 from workers.api.execution_views import ExecutionViewSet
+from workers.api.health_view import HealthView
 from workers.api.node_views import NodeViewSet
 
 router = SimpleRouter()
@@ -34,6 +42,12 @@ version_1: list[URLPattern | URLResolver] = [
     path("auth/token/refresh/", RefreshTokenView.as_view(), name="refresh-token"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("tasks/<int:pk>/ledger/", LedgerView.as_view(), name="task-ledger"),
+    path("tasks/<int:pk>/statistics/", TaskStatisticsView.as_view(), name="task-statistics"),
+    path("statistics/health/", HealthView.as_view(), name="statistics-health"),
+    path("statistics/outcomes/", OutcomesView.as_view(), name="statistics-outcomes"),
+    path("statistics/tasks/", TaskTableView.as_view(), name="statistics-tasks"),
+    path("statistics/upcoming/", UpcomingView.as_view(), name="statistics-upcoming"),
+    path("statistics/failures/", FailuresView.as_view(), name="statistics-failures"),
     path("definitions/apply/", ApplyDefinitionsView.as_view(), name="apply-definitions"),
     path("definitions/export/", ExportDefinitionsView.as_view(), name="export-definitions"),
     *router.urls,

@@ -101,9 +101,8 @@ def asked_for(request: Request, serializer: type[S]) -> dict[str, Any]:
     """Return the checked query string. Raises ValidationError by parameter."""
     refuse_unknown(request.query_params, serializer().fields)
     # `lang` and the like belong to everybody.
-    asked = serializer(
-        data={name: request.query_params[name] for name in serializer().fields if name in request.query_params}
-    )
+    names: list[str] = list(serializer().get_fields())
+    asked = serializer(data={name: request.query_params[name] for name in names if name in request.query_params})
     asked.is_valid(raise_exception=True)
     fields: dict[str, Any] = dict(asked.validated_data)
     if isinstance(asked, SpanQuerySerializer):

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from accounts.api.fields import MomentField
 from scheduling.api.instance_serializers import INSTANCE_STATE_CHOICES
 from scheduling.models import TaskInstance
-from scheduling.statistics import Counts, OutcomeSeries, OutcomeSlot, TaskFigures, UpcomingFire
+from scheduling.statistics import Counts, Failure, OutcomeSeries, OutcomeSlot, TaskFigures, UpcomingFire
 
 
 class CountsSerializer(serializers.Serializer[Counts]):
@@ -77,18 +77,18 @@ class UpcomingSerializer(serializers.Serializer[object]):
     results = UpcomingFireSerializer(many=True)
 
 
-class FailureSerializer(serializers.Serializer[TaskInstance]):
+class FailureSerializer(serializers.Serializer[Failure]):
     """An instance that failed."""
 
-    instance = serializers.IntegerField(source="pk")
-    task = serializers.IntegerField(source="task_id")
+    id = serializers.IntegerField(source="instance.pk", help_text=_("The instance's."))
+    task = serializers.IntegerField(source="instance.task_id")
     task_name = serializers.CharField()
-    namespace = serializers.CharField(source="namespace.name")
-    scheduled_for = MomentField()
-    failed_at = MomentField()
-    attempts = serializers.IntegerField()
-    reason = serializers.CharField()
-    message = serializers.CharField()
+    namespace = serializers.CharField(source="instance.namespace.name")
+    scheduled_for = MomentField(source="instance.scheduled_for")
+    failed_at = MomentField(source="instance.failed_at")
+    attempts = serializers.IntegerField(source="instance.attempts")
+    reason = serializers.CharField(source="instance.reason")
+    message = serializers.CharField(source="instance.message")
 
 
 class FailuresSerializer(serializers.Serializer[object]):
@@ -100,7 +100,7 @@ class FailuresSerializer(serializers.Serializer[object]):
 class RecentEndSerializer(serializers.Serializer[TaskInstance]):
     """How one instance ended."""
 
-    instance = serializers.IntegerField(source="pk")
+    id = serializers.IntegerField(source="pk", help_text=_("The instance's."))
     scheduled_for = MomentField()
     state = serializers.ChoiceField(source="state.value", choices=INSTANCE_STATE_CHOICES)
     finished_at = MomentField()

@@ -137,7 +137,7 @@ class TaskStatisticsView(APIView):
         operation_id="get_task_statistics",
         tags=["tasks"],
         summary="How did a task do?",
-        description="Its outcomes over time, with the trend of ratio and duration, and how its last 50 instances ended.",
+        description="Its outcomes over time, with ratio and duration, and how its last 50 instances ended.",
         parameters=[SpanQuerySerializer],
         responses={200: TaskStatisticsSerializer, 400: INVALID, 401: UNAUTHENTICATED, 404: MISSING},
     )
@@ -154,5 +154,5 @@ class TaskStatisticsView(APIView):
             zone=fields["timezone"],
             now=database_now(callers_connection()),
         )
-        body: dict[str, Any] = {"span": series.span, "slots": series.slots, "total": series.total}
-        return Response(TaskStatisticsSerializer({**body, "recent": recent_ends(pk)}).data)
+        body: Any = {"span": series.span, "slots": series.slots, "total": series.total, "recent": recent_ends(pk)}
+        return Response(TaskStatisticsSerializer(body).data)

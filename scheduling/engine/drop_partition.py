@@ -75,13 +75,15 @@ def _detach(conn: Connection, partition: Partition, patience_seconds: float) -> 
     statement = sql.SQL("ALTER TABLE {} DETACH PARTITION {} {}").format(
         sql.Identifier(partition.table), sql.Identifier(partition.name), how
     )
+    # Above the patience of the connection, which may be shorter or none.
+    before = conn.execute("SHOW statement_timeout").fetchone()
     conn.execute("SELECT set_config('statement_timeout', %s, false)", [f"{patience_seconds * 1000:.0f}ms"])
     try:
         conn.execute(statement)
     except (errors.QueryCanceled, errors.LockNotAvailable) as error:
         raise StillRead(partition.name) from error
     finally:
-        conn.execute("RESET statement_timeout")
+        conn.execute("SELECT set_config('statement_timeout', %s, false)", [before[0] if before else "0"])
 
 
 def _is_attached(conn: Connection, partition: Partition) -> bool:

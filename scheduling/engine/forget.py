@@ -32,7 +32,7 @@ DELETE FROM rota_task_revision WHERE ctid = ANY(ARRAY(
 _PERIODS = """
 DELETE FROM rota_schedule_period WHERE id = ANY(ARRAY(
     SELECT p.id FROM rota_schedule_period p
-    WHERE p.begins_at < %(before)s
+    WHERE p.begins_at < %(before)s AND NOT p.to_record
         AND EXISTS (SELECT FROM rota_schedule_period later
             WHERE later.task_id = p.task_id AND later.id > p.id AND later.begins_at < %(before)s)
     ORDER BY p.id LIMIT %(limit)s))

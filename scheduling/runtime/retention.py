@@ -96,7 +96,7 @@ def sole_dropper() -> Iterator[None]:
     The lock lives with a transaction on a connection of its own, so that it holds behind a pooler as well, and is
     gone with us.
     """
-    conn = own_connection("retention lock")
+    conn = own_connection("retention lock", statement_timeout_seconds=0)
     try:
         with conn.transaction():
             row = conn.execute("SELECT pg_try_advisory_xact_lock(%s)", [RETENTION_LOCK]).fetchone()
@@ -118,7 +118,7 @@ def keep_retention(settings: SchedulingConf | None = None) -> int:
     """
     settings = settings or conf()
     ages = ages_of(settings)
-    conn = own_connection("retention")
+    conn = own_connection("retention", statement_timeout_seconds=0)
     try:
         with sole_dropper():
             now = database_now(conn)

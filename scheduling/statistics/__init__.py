@@ -5,18 +5,21 @@ lag behind by a few seconds, until a scheduler has folded what ended last.
 """
 
 from scheduling.statistics.figures import Counts
-from scheduling.statistics.instances import latest_failures, recent_ends
+from scheduling.statistics.instances import Failure, latest_failures, recent_ends
 from scheduling.statistics.outcomes import OutcomeSeries, OutcomeSlot, outcomes_over_time
 from scheduling.statistics.queue import QueueHealth, queue_health
+from scheduling.statistics.schedulers import SchedulersHealth, schedulers_health
 from scheduling.statistics.scope import Scope, scope_of
 from scheduling.statistics.tasks import TaskFigures, TaskOrder, task_figures
 from scheduling.statistics.upcoming import UpcomingFire, upcoming_fires
 
 __all__ = [
     "Counts",
+    "Failure",
     "OutcomeSeries",
     "OutcomeSlot",
     "QueueHealth",
+    "SchedulersHealth",
     "Scope",
     "TaskFigures",
     "TaskOrder",
@@ -25,6 +28,7 @@ __all__ = [
     "outcomes_over_time",
     "queue_health",
     "recent_ends",
+    "schedulers_health",
     "scope_of",
     "task_figures",
     "upcoming_fires",

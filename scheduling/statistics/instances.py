@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from scheduling.models import TaskInstance
+from scheduling.models import TaskInstance, TaskRevision
 from scheduling.statistics.scope import Scope
 
 
-def latest_failures(scope: Scope, *, now: datetime, limit: int = 10, within_days: int = 30) -> list[TaskInstance]:
-    """Return the instances of ``scope`` that failed last, newest failure first, with their namespace. One query.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """An instance that failed, and the name of its task, which may be gone."""
+
+    instance: TaskInstance
+    task_name: str
+
+
+def latest_failures(scope: Scope, *, now: datetime, limit: int = 10, within_days: int = 30) -> list[Failure]:
+    """Return the instances of ``scope`` that failed last, newest failure first. Two queries.
 
     ``within_days`` bounds how far back it looks; the index of failures answers it.
     """
     recent = Q(failed_at__gt=now - timedelta(days=within_days))
-    found = scope.narrow(TaskInstance.objects.filter(recent)).select_related("namespace").defer("params")
-    return list(found.order_by("-failed_at")[:limit])
+    failed = scope.narrow(TaskInstance.objects.filter(recent)).select_related("namespace").defer("params")
+    found: list[TaskInstance] = list(failed.order_by("-failed_at")[:limit])
+    # The newest revision says what the task is called, or was called last.
+    newest = TaskRevision.objects.filter(task_id__in={each.task_id for each in found}).order_by("task_id", "-version")
+    names = dict(newest.distinct("task_id").values_list("task_id", "definition__name"))
+    return [Failure(instance=each, task_name=names.get(each.task_id, "")) for each in found]
 
 
 def recent_ends(task_id: int, *, limit: int = 50) -> list[TaskInstance]:

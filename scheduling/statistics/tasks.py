@@ -44,7 +44,8 @@ sums AS (
 ),
 first AS MATERIALIZED (
     SELECT task_id, namespace_id, row_number() OVER (ORDER BY
-        CASE %(order)s::text WHEN 'failing' THEN failed WHEN 'slowest' THEN mean ELSE total END DESC, total DESC, task_id
+        CASE %(order)s::text WHEN 'failing' THEN failed WHEN 'slowest' THEN mean ELSE total END DESC,
+        total DESC, task_id
     ) AS place
     FROM sums
     WHERE CASE %(order)s::text WHEN 'failing' THEN failed > 0 WHEN 'slowest' THEN mean IS NOT NULL ELSE true END

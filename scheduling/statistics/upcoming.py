@@ -40,9 +40,8 @@ def upcoming_fires(
     for task in soonest:
         first = task.clock.next_run_at
         assert first is not None  # noqa: S101 - it was compared with a moment
-        for at in _ticks(task, first, until, limit):
-            if at > now:
-                found.append(UpcomingFire(at, task.pk, task.name, task.namespace.name))
+        ticks = _ticks(task, first, until, limit)
+        found += [UpcomingFire(at, task.pk, task.name, task.namespace.name) for at in ticks if at > now]
     found.sort()
     return found[:limit]
 

@@ -258,7 +258,7 @@ def ending_files() -> list[Path]:
 
 
 @pytest.mark.unit
-@pytest.mark.parametrize("name", ["complete.sql", "reap_history.sql", "end_unstarted.sql", "fire.sql"])
+@pytest.mark.parametrize("name", ["complete.sql", "reap_history.sql", "end_unstarted.sql", "fire.sql", "pass_over.sql"])
 def test_the_statements_that_end_instances_are_known(name: str) -> None:
     assert name in {path.name for path in ending_files()}
 

@@ -18,11 +18,18 @@ mine AS MATERIALIZED (
 ),
 settled AS (
     UPDATE rota_schedule_period p SET to_record = false FROM mine WHERE p.id = mine.period_id
+),
+instance AS (
+    INSERT INTO rota_instance (scheduled_for, namespace_id, task_id, task_version, outcome, reason, message, missed_count,
+        missed_since, finished_at)
+    SELECT m.scheduled_for, t.namespace_id, m.task_id, m.version, 'skipped', m.reason, m.message, m.missed_count,
+        m.missed_since, clock_timestamp()
+    FROM mine m JOIN rota_task t ON t.id = m.task_id
+    WHERE m.scheduled_for IS NOT NULL
+    ON CONFLICT (task_id, scheduled_for, fire_key) DO NOTHING
+    RETURNING namespace_id, task_id, outcome, finished_at
 )
-INSERT INTO rota_instance (scheduled_for, namespace_id, task_id, task_version, outcome, reason, message, missed_count,
-    missed_since, finished_at)
-SELECT m.scheduled_for, t.namespace_id, m.task_id, m.version, 'skipped', m.reason, m.message, m.missed_count,
-    m.missed_since, clock_timestamp()
-FROM mine m JOIN rota_task t ON t.id = m.task_id
-WHERE m.scheduled_for IS NOT NULL
-ON CONFLICT (task_id, scheduled_for, fire_key) DO NOTHING
+-- One row for each instance, so that their number is that of the instances.
+INSERT INTO rota_stat_delta (hour, namespace_id, task_id, outcome, bucket, count, lasted, waited)
+SELECT date_bin('1 hour', finished_at, 'epoch'), namespace_id, task_id, outcome, -1, 1, interval '0', interval '0'
+FROM instance

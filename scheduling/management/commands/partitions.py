@@ -59,7 +59,7 @@ class Command(BaseCommand):
             require_migrations()
         except NotMigrated as error:
             raise CommandError(str(error)) from error
-        conn = own_connection("partitions")
+        conn = own_connection("partitions", statement_timeout_seconds=0)
         try:
             if options["create_until"]:
                 self._create(conn, options["create_until"], dry_run=options["dry_run"])

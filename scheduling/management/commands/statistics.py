@@ -42,7 +42,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except ValueError:
             raise CommandError(f"--since: “{options['since']}” is no day; write it as in 2026-03-29.") from None
-        conn, lock = own_connection("statistics"), own_connection("statistics lock")
+        conn, lock = (own_connection(name, statement_timeout_seconds=0) for name in ("statistics", "statistics lock"))
         try:
             first = since or _second_day(conn)
             counted = rebuild_statistics(conn, lock, since=bounds_of(first)[0])

@@ -1,0 +1,104 @@
+"""How many statements each page and list costs: a baseline, so that a page which grows expensive is noticed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client as DjangoClient
+from django.test.utils import CaptureQueriesContext
+
+from scheduling.db import callers_connection
+from scheduling.engine.partitions import create_ahead, forget_known_partitions
+from scheduling.models import TaskInstance
+from tests.factories import PASSWORD, make_task, make_user
+from tests.web.api.client import Client, client_of
+from tests.web.api.work import ended, free_task, running
+from workers.models import Execution, Node
+
+#: The most statements that a page of people may cost, log-in and permissions included.
+ADMIN_PAGES = {
+    "scheduling/task/": 15,
+    "scheduling/taskinstance/": 15,
+    "scheduling/calendar/": 15,
+    "scheduling/backfill/": 15,
+    "workers/execution/": 15,
+    "workers/node/": 15,
+    "workers/connection/": 15,
+    "accounts/namespace/": 15,
+    "accounts/user/": 15,
+}
+API_LISTS = ["tasks/", "instances/", "executions/", "nodes/", "calendars/", "backfills/", "handlers/"]
+MOST_OF_A_LIST = 8
+
+
+@pytest.fixture
+def work(db: None) -> None:
+    """Something on every page."""
+    forget_known_partitions()
+    create_ahead(callers_connection(), now=datetime.now(UTC), days=1)
+    for _ in range(2):
+        more_work()
+
+
+def more_work() -> None:
+    """More of everything."""
+    task = free_task()
+    ended(task)
+    running(task)
+    make_task(trigger="interval", every_seconds=60)
+
+
+def statements(call: Any) -> int:
+    """How many statements ``call`` costs once whatever is remembered is remembered."""
+    call()
+    with CaptureQueriesContext(connection) as queries:
+        call()
+    # In these tests a page's transaction is a savepoint within that of the test.
+    return sum("SAVEPOINT" not in query["sql"] for query in queries)
+
+
+@pytest.fixture
+def admin(work: None) -> DjangoClient:
+    """The admin as a superuser sees it."""
+    make_user("root", superuser=True)
+    client = DjangoClient()
+    assert client.login(username="root", password=PASSWORD)
+    return client
+
+
+@pytest.mark.parametrize("page", ADMIN_PAGES)
+def test_an_admin_list_costs_the_same_few_statements_however_long_it_is(admin: DjangoClient, page: str) -> None:
+    def look() -> None:
+        assert admin.get(f"/admin/{page}").status_code == 200
+
+    before = statements(look)
+    for _ in range(3):
+        more_work()
+    assert statements(look) == before <= ADMIN_PAGES[page]
+
+
+@pytest.mark.parametrize(("model", "most"), [(TaskInstance, 17), (Execution, 15), (Node, 15)])
+def test_a_page_about_one_thing_costs_few_statements(admin: DjangoClient, model: Any, most: int) -> None:
+    pk = model.objects.order_by("pk").values_list("pk", flat=True)[0]
+    address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/{pk}/change/"
+
+    def look() -> None:
+        assert admin.get(address).status_code == 200
+
+    assert statements(look) <= most
+
+
+@pytest.mark.parametrize("path", API_LISTS)
+def test_an_api_list_costs_the_same_few_statements_however_long_it_is(work: None, path: str) -> None:
+    api: Client = client_of(make_user(superuser=True))
+
+    def look() -> None:
+        api.get(path).ok()
+
+    before = statements(look)
+    for _ in range(3):
+        more_work()
+    assert statements(look) == before <= MOST_OF_A_LIST
