@@ -65,10 +65,7 @@ def test_a_pool_that_a_task_uses_stays(api: Client) -> None:
 
 def test_who_may_only_look_changes_no_pool_and_strangers_see_none(api: Client) -> None:
     pool = stored()
-    viewer, stranger = (
-        client_of(make_user(name, **roles))
-        for name, roles in (("vi", {"default": Role.VIEWER}), ("st", {"other": Role.ADMINISTRATOR}))
-    )
+    viewer, stranger = client_of(make_user(default=Role.VIEWER)), client_of(make_user(other=Role.ADMINISTRATOR))
     assert viewer.get(f"pools/{pool.pk}/").ok()["name"] == "database"
     assert viewer.request("PATCH", f"pools/{pool.pk}/", {"slots": 9}).status == 403
     assert viewer.post("pools/", {"name": "x"}).status == 403
