@@ -162,9 +162,7 @@ class Worker:
 
     def metrics(self) -> Iterable[Metric]:
         """Return this worker's own numbers for Prometheus; may be called from any thread."""
-        return worker_metrics(
-            self._counts(), slots=self._size, busy=len(self._running), unwritten=self._writer.backlog
-        )
+        return worker_metrics(self._counts(), slots=self._size, busy=len(self._running), unwritten=self._writer.backlog)
 
     def run(self) -> None:
         """Claim and run until `stop`, or until a thread cannot be stopped; then drain."""

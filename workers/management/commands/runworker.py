@@ -151,6 +151,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"--metrics-port: cannot listen on {address}: {error.strerror or error}.") from error
         self._say(f"numbers for Prometheus on http://{address}/metrics")
+
     def _supervise(self, options: Mapping[str, Any]) -> None:
         """Run the processes of this worker until a signal comes, or until all have ended in order."""
         connection.close()
