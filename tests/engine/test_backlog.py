@@ -8,6 +8,7 @@ import pytest
 
 import scheduling.engine
 from scheduling.db import Connection, sql_file
+from scheduling.engine.admission_lock import lock_gates
 from scheduling.engine.admit import admit
 from scheduling.engine.admit_waiting import admit_waiting
 from scheduling.models import Pool, Task
@@ -36,6 +37,7 @@ def backlog(conn: Connection, task: Task, *, state: int = 2, count: int = BACKLO
 def rows_read(conn: Connection, name: str, params: dict[str, object]) -> dict[str, int]:
     """How many rows of the queue each node of the statement's plan read at most, by the way it read them."""
     with conn.transaction(force_rollback=True):
+        lock_gates(conn, [1])
         explained = conn.execute(b"EXPLAIN (ANALYZE, FORMAT JSON) " + sql_file(SQL / f"{name}.sql"), params).fetchone()
     assert explained is not None
     read: dict[str, int] = {}
