@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from workers.engine.nodes import Registration, register
 
 _LANES = "SELECT array_agg(DISTINCT queue), array_agg(DISTINCT handler), count(*) FROM rota_queue_entry WHERE state = 0"
 
-_READ = "SELECT definition FROM rota_task_revision WHERE task_id = %s AND version = %s"
+_READ = "SELECT definition::text FROM rota_task_revision WHERE task_id = %s AND version = %s"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,8 +87,10 @@ class ModelWorker:
     def _foresee(self, conn: Connection, attempt: Claimed, now: datetime) -> tuple[datetime, Report]:
         row = conn.execute(_READ, [attempt.task_id, attempt.task_version]).fetchone()
         assert row is not None  # noqa: S101 - a trigger writes the revision together with the task
-        retry = RetryPolicy.of(row[0])
-        work = self._model(row[0]["name"])
+        # As text: a connection of Django's gives no other form.
+        definition = json.loads(row[0])
+        retry = RetryPolicy.of(definition)
+        work = self._model(definition["name"])
         lasts, state = work.lasts, ExecutionState.SUCCEEDED if work.succeeds else ExecutionState.FAILED
         reason = Reason.COMPLETED if work.succeeds else Reason.EXCEPTION
         limit = None if attempt.timeout_seconds is None else timedelta(seconds=attempt.timeout_seconds)
