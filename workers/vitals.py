@@ -40,6 +40,7 @@ STATE_WORDS = {
     EntryState.WAITING: "waiting",
     EntryState.DELAYED: "retrying",
     EntryState.PLANNED: "planned",
+    EntryState.POOLED: "pooled",
 }
 
 

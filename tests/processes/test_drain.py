@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import StringIO
 
 import pytest
@@ -94,10 +95,14 @@ def test_a_node_that_is_not_held_is_not_changed_by_a_resumption(conn: Connection
 def test_workers_restarted_one_after_another_lose_and_repeat_nothing(conn: Connection, start: Start) -> None:
     workers = {name: worker(start, name) for name in ("a", "b")}
     task = make_task(params={"command": "sleep 0.2"}, overlap="allow")
-    instances = [run_task_now(task).pk for _ in range(30)]
+    instances = [run_task_now(task).pk for _ in range(20)]
+
+    def at_work(name: str) -> bool:
+        instances.append(run_task_now(task).pk)
+        return Execution.objects.filter(node__name=name, state="running").exists()
+
     for name in ("a", "b"):
-        busy = Node.objects.filter(name=name, busy__gt=0)
-        wait_until(busy.exists, what="it works at something")
+        wait_until(partial(at_work, name), what="it works at something")
         assert workers[name].end() == 0
         workers[name] = worker(start, name)
     wait_until(lambda: not QueueEntry.objects.exists(), what="everything has ended")

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import config.metrics
 from scheduling.db import Connection, database_now
+from scheduling.domain.states import EntryState
 from scheduling.models import QueueEntry, Scheduler
 from tests.engine.work import claimed_by, ready
 from tests.factories import make_registration, make_user
@@ -20,7 +21,7 @@ from tests.support.processes import ROOT
 from workers.domain.states import NodeState
 from workers.engine.heartbeat import heartbeat
 from workers.engine.hold import hold
-from workers.vitals import Vitals
+from workers.vitals import STATE_WORDS, Vitals
 
 TOKEN = "a token that only Prometheus knows"
 
@@ -125,3 +126,8 @@ def test_the_dashboard_asks_for_metrics_that_there_are(conn: Connection) -> None
     assert asked <= {name for name, _labels in scrape()}
     documented = set(re.findall(r"`(rota_\w+)`", (ROOT / "docs" / "operate.md").read_text()))
     assert {name for name, _labels in scrape()} <= documented
+
+
+def test_every_state_of_the_queue_has_a_word() -> None:
+    assert set(STATE_WORDS) == set(EntryState)
+    assert len(set(STATE_WORDS.values())) == len(EntryState)
