@@ -18,6 +18,14 @@ class Rules:
     max_attempts: int = 1
     on_worker_lost: OnWorkerLost = OnWorkerLost.RETRY
     priority: int = 0
+    #: Whether it belongs to the one pool, and how many of its slots it takes.
+    pooled: bool = False
+    weight: int = 1
+
+    @property
+    def gated(self) -> bool:
+        """Whether it passes admission at all."""
+        return self.limit is not None or self.pooled
 
     @property
     def limit(self) -> int | None:
@@ -38,9 +46,13 @@ class Instance:
     state: str
     attempt: int = 0
     losses: int = 0
+    postponed: int = 0
     lease: int | None = None
     worker: str | None = None
     cancel: bool = False
+    kill: bool = False
+    #: Why it was asked to stop.
+    cancel_reason: str = "cancelled"
     reason: str = ""
 
     @property
@@ -58,6 +70,7 @@ class Model:
     """Every instance, and the verbs."""
 
     max_losses: int
+    pool_slots: int
     instances: dict[int, Instance] = field(default_factory=dict)
     turns: int = 0
 
@@ -67,25 +80,70 @@ class Model:
         return self.turns
 
     def live(self, rules: Rules) -> list[Instance]:
-        """What counts against a task's limit."""
-        return [each for each in self._of(rules) if each.state in {"ready", "running", "delayed"}]
+        """What counts against a task's limit, oldest first."""
+        return [each for each in self._of(rules) if each.state in {"ready", "running", "delayed", "pooled"}]
+
+    def pool_used(self) -> int:
+        """How many of the pool's slots are taken."""
+        within = {"ready", "running", "delayed"}
+        return sum(each.rules.weight for each in self._pooled() if each.state in within)
 
     def enqueue(self, instance_id: int, rules: Rules) -> None:
         """A new instance; a limited one waits for admission."""
-        state = "ready" if rules.limit is None else "waiting"
+        state = "waiting" if rules.gated else "ready"
         self.instances[instance_id] = Instance(instance_id, rules, self.turn(), state)
 
-    def admit(self, rules: Rules) -> None:
-        """Let through as many as there is room for, in order, and end what the overlap rule refuses."""
-        if rules.limit is None:
-            return
-        waiting = sorted((each for each in self._of(rules) if each.state == "waiting"), key=lambda each: each.order)
-        room = max(0, rules.limit - len(self.live(rules)))
-        for each in waiting[:room]:
-            each.state = "ready"
-        keeps = {Overlap.SKIP: 0, Overlap.QUEUE_ONE: 1}.get(rules.overlap, len(waiting))
-        for each in waiting[room:][keeps:]:
+    def admit(self, *tasks: Rules) -> None:
+        """Decide at the gates of ``tasks``, then let into the pool what is past them."""
+        for rules in tasks:
+            if rules.gated:
+                self._pass_gate(rules)
+        if any(rules.pooled for rules in tasks):
+            self._fill_pool()
+
+    def _pass_gate(self, rules: Rules) -> None:
+        """Let through as many as there is room for, in order; what is left, the overlap rule decides."""
+        freed = True
+        while freed:
+            waiting = sorted((each for each in self._of(rules) if each.state == "waiting"), key=lambda each: each.order)
+            room = len(waiting) if rules.limit is None else max(0, rules.limit - len(self.live(rules)))
+            for each in waiting[:room]:
+                each.state = "pooled" if rules.pooled else "ready"
+            freed = self._overlap(rules, waiting[room:])
+
+    def _overlap(self, rules: Rules, left: list[Instance]) -> bool:
+        """Decide about those that found no room; tell whether some came free by it."""
+        match rules.overlap:
+            case Overlap.SKIP:
+                refused = left
+            case Overlap.QUEUE_ONE:
+                refused = left[1:]
+            case Overlap.CANCEL_RUNNING | Overlap.KILL_RUNNING:
+                refused = left[:-1]
+            case _:
+                refused = []
+        for each in refused:
             each.end("skipped", "overlap")
+        if not left or rules.overlap not in {Overlap.CANCEL_RUNNING, Overlap.KILL_RUNNING}:
+            return False
+        assert rules.limit is not None
+        unasked = [each for each in self.live(rules) if not each.cancel]
+        freed = False
+        for each in unasked[: len(unasked) - rules.limit + 1]:
+            if each.state == "running":
+                each.cancel, each.kill = True, rules.overlap is Overlap.KILL_RUNNING
+                each.cancel_reason = "replaced"
+            else:
+                each.end("cancelled", "replaced")
+                freed = True
+        return freed
+
+    def _fill_pool(self) -> None:
+        """Strictly in order: one that does not fit holds up the others."""
+        for each in sorted((each for each in self._pooled() if each.state == "pooled"), key=lambda each: each.order):
+            if self.pool_used() + each.rules.weight > self.pool_slots:
+                break
+            each.state = "ready"
 
     def claim(self, worker: str, slots: int) -> list[int]:
         """Return the ids that ``worker`` gets, in order."""
@@ -101,7 +159,7 @@ class Model:
         """The instance whose current lease it is."""
         return next((each for each in self.instances.values() if each.lease == lease), None)
 
-    def report(self, lease: int, *, success: bool, retry: bool) -> str | None:
+    def report(self, lease: int, *, success: bool, retry: bool, counted: bool) -> str | None:
         """What becomes of a report: the decision, or None when it is refused."""
         each = self.holder_of(lease)
         if each is None:
@@ -109,9 +167,10 @@ class Model:
         if success:
             each.end("succeeded", "completed")
         elif retry and each.cancel:
-            each.end("cancelled", "cancelled")
-        elif retry and each.attempt - each.losses < each.rules.max_attempts:
+            each.end("cancelled", each.cancel_reason)
+        elif retry and (not counted or each.attempt - each.losses - each.postponed < each.rules.max_attempts):
             each.state, each.lease, each.worker, each.turn = "delayed", None, None, self.turn()
+            each.postponed += not counted
             return "retry"
         else:
             each.end("failed", "exception")
@@ -128,12 +187,12 @@ class Model:
         if each := self.holder_of(lease):
             each.state, each.lease, each.worker, each.attempt = "ready", None, None, each.attempt - 1
 
-    def cancel(self, instance_id: int) -> None:
+    def cancel(self, instance_id: int, *, kill: bool) -> None:
         """What has not started ends; what runs is asked; what has ended stays."""
         each = self.instances[instance_id]
         if each.state == "running":
-            each.cancel = True
-        elif each.state in {"waiting", "ready", "delayed"}:
+            each.cancel, each.kill = True, each.kill or kill
+        elif each.state in {"waiting", "pooled", "ready", "delayed"}:
             each.end("cancelled", "cancelled")
 
     def reap(self, gone: Iterable[str]) -> None:
@@ -143,11 +202,14 @@ class Model:
             if each.worker not in silent:
                 continue
             if each.cancel:
-                each.end("cancelled", "cancelled")
+                each.end("cancelled", each.cancel_reason)
             elif each.rules.on_worker_lost is OnWorkerLost.FAIL or each.losses >= self.max_losses:
                 each.end("failed", "worker_lost")
             else:
                 each.state, each.lease, each.worker, each.losses = "ready", None, None, each.losses + 1
+
+    def _pooled(self) -> list[Instance]:
+        return [each for each in self.instances.values() if each.rules.pooled]
 
     def _of(self, rules: Rules) -> list[Instance]:
         return [each for each in self.instances.values() if each.rules is rules]

@@ -23,8 +23,8 @@ from scheduling.engine.admit_waiting import admit_waiting
 from scheduling.engine.cancel import cancel
 from scheduling.engine.enqueue import enqueue
 from scheduling.engine.promote import promote
-from scheduling.models import Task
-from tests.factories import make_registration, make_task
+from scheduling.models import Pool, Task
+from tests.factories import make_namespace, make_registration, make_task
 from tests.stateful.model import Model, Rules
 from workers.conf import conf
 from workers.domain.states import ExecutionState
@@ -43,8 +43,14 @@ TASKS = [
     Rules(name="skips", overlap=Overlap.SKIP),
     Rules(name="lets one wait", overlap=Overlap.QUEUE_ONE, max_attempts=2),
     Rules(name="lets all wait", overlap=Overlap.QUEUE_ALL, priority=-1),
+    Rules(name="replaces what runs", overlap=Overlap.CANCEL_RUNNING),
+    Rules(name="kills the oldest of two", overlap=Overlap.KILL_RUNNING, max_running=2, max_attempts=3),
+    Rules(name="light in the pool", pooled=True),
+    Rules(name="heavy in the pool", pooled=True, weight=2, overlap=Overlap.QUEUE_ALL, max_running=2, max_attempts=2),
+    Rules(name="skips before the pool", pooled=True, overlap=Overlap.SKIP, priority=1),
     Rules(name="two at once", overlap=Overlap.QUEUE_ALL, max_running=2, max_attempts=2),
 ]
+POOL_SLOTS = 3
 WORKERS = ["one", "two", "three"]
 SEVERAL = st.lists(st.sampled_from(TASKS), min_size=3, max_size=8)
 
@@ -53,7 +59,8 @@ DELETE FROM rota_queue_entry; DELETE FROM rota_execution; DELETE FROM rota_insta
 """
 
 _SEEN = """
-SELECT i.id, i.outcome, i.reason, e.state, e.attempt, e.losses, e.lease_id, e.cancel_requested_at IS NOT NULL
+SELECT i.id, i.outcome, i.reason, e.state, e.attempt, e.losses, e.postponed, e.lease_id,
+    e.cancel_requested_at IS NOT NULL, e.kill_requested
 FROM rota_instance i LEFT JOIN rota_queue_entry e ON e.instance_id = i.id
 """
 
@@ -67,7 +74,7 @@ class Engine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.conn.execute(_EMPTY)
-        self.model = Model(max_losses=conf().max_losses)
+        self.model = Model(max_losses=conf().max_losses, pool_slots=POOL_SLOTS)
         self.nodes: dict[str, Registration] = {name: make_registration(self.conn, name=name) for name in WORKERS}
         #: Every claim that there ever was: stale reports are offered, too.
         self.claims: list[Claimed] = []
@@ -88,15 +95,15 @@ class Engine(RuleBasedStateMachine):
     @rule(rules=st.sampled_from(TASKS))
     def admit(self, rules: Rules) -> None:
         """A process admits after a change."""
-        admit(self.conn, [self.tasks[rules.name].pk])
+        task = self.tasks[rules.name]
+        admit(self.conn, [task.pk], [task.pool_id] if task.pool_id else [])
         self.model.admit(rules)
 
     @rule()
     def sweep(self) -> None:
         """A scheduler admits for everybody."""
         admit_waiting(self.conn)
-        for rules in TASKS:
-            self.model.admit(rules)
+        self.model.admit(*TASKS)
 
     @rule(worker=st.sampled_from(WORKERS), slots=st.integers(2, 6))
     def claim(self, worker: str, slots: int) -> None:
@@ -117,10 +124,10 @@ class Engine(RuleBasedStateMachine):
         self.claims += claims
 
     @precondition(lambda self: self.claims)
-    @rule(data=st.data(), success=st.booleans(), retry=st.booleans())
-    def report(self, data: st.DataObject, success: bool, retry: bool) -> None:
+    @rule(data=st.data(), success=st.booleans(), retry=st.booleans(), counted=st.booleans())
+    def report(self, data: st.DataObject, success: bool, retry: bool, counted: bool) -> None:
         """An attempt ends; its worker may have lost the lease long ago."""
-        self._report(self._some_claim(data), success=success, retry=retry)
+        self._report(self._some_claim(data), success=success, retry=retry, counted=counted)
 
     @rule(worker=st.sampled_from(WORKERS), slots=st.integers(2, 6), successes=st.integers(0, 6))
     def work(self, worker: str, slots: int, successes: int) -> None:
@@ -131,7 +138,7 @@ class Engine(RuleBasedStateMachine):
         for number, claimed in enumerate(self.claims[before:]):
             self._report(claimed, success=number < successes, retry=True)
 
-    def _report(self, claimed: Claimed, *, success: bool, retry: bool) -> None:
+    def _report(self, claimed: Claimed, *, success: bool, retry: bool, counted: bool = True) -> None:
         report = Report(
             instance_id=claimed.instance_id,
             lease_id=claimed.lease_id,
@@ -139,9 +146,10 @@ class Engine(RuleBasedStateMachine):
             state=ExecutionState.SUCCEEDED if success else ExecutionState.FAILED,
             reason="completed" if success else "exception",
             retry_seconds=0.0 if retry else None,
+            counted=counted,
         )
         done = complete(self.conn, [report])
-        decision = self.model.report(claimed.lease_id, success=success, retry=retry)
+        decision = self.model.report(claimed.lease_id, success=success, retry=retry, counted=counted)
         assert done.accepted == ({} if decision is None else {claimed.lease_id: decision})
         assert done.stale == ([claimed.lease_id] if decision is None else [])
 
@@ -160,14 +168,14 @@ class Engine(RuleBasedStateMachine):
         self.model.promote()
 
     @precondition(lambda self: self.model.instances)
-    @rule(data=st.data())
-    def cancel(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), kill=st.booleans())
+    def cancel(self, data: st.DataObject, kill: bool) -> None:
         """Somebody cancels, mostly what is not over."""
         instances = self.model.instances.values()
         wanted = [each.id for each in instances if each.worker is not None] or sorted(self.model.instances)
         instance_id = data.draw(st.sampled_from(wanted))
-        cancel(self.conn, [instance_id], message="not any more")
-        self.model.cancel(instance_id)
+        cancel(self.conn, [instance_id], message="not any more", kill=kill)
+        self.model.cancel(instance_id, kill=kill)
 
     @rule(worker=st.sampled_from(WORKERS))
     def crash(self, worker: str) -> None:
@@ -200,6 +208,7 @@ class Engine(RuleBasedStateMachine):
         """At every moment, whatever was admitted when."""
         for rules in TASKS:
             assert rules.limit is None or len(self.model.live(rules)) <= rules.limit
+        assert self.model.pool_used() <= POOL_SLOTS
 
     def teardown(self) -> None:
         """Every promise is kept where it ends."""
@@ -207,21 +216,22 @@ class Engine(RuleBasedStateMachine):
 
 
 def _state(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    _, outcome, reason, state, attempt, losses, lease, cancel_requested = row
+    _, outcome, reason, state, *rest = row
     if outcome is not None:
         assert state is None, "what has ended has left the queue"
         return (outcome, reason)
-    return (EntryState(state).name.lower(), attempt, losses, lease, cancel_requested)
+    return (EntryState(state).name.lower(), *rest)
 
 
 def _expected(each: Any) -> tuple[Any, ...]:
     if each.state in {"succeeded", "failed", "cancelled", "skipped"}:
         return (each.state, each.reason)
-    return (each.state, each.attempt, each.losses, each.lease, each.cancel)
+    return (each.state, each.attempt, each.losses, each.postponed, each.lease, each.cancel, each.kill)
 
 
 def test_any_order_of_verbs_ends_where_the_model_says(conn: Connection) -> None:
     Engine.conn = conn
+    pool = Pool.objects.create(namespace=make_namespace(), name="shared", slots=POOL_SLOTS)
     Engine.tasks = {
         rules.name: make_task(
             name=rules.name,
@@ -230,12 +240,14 @@ def test_any_order_of_verbs_ends_where_the_model_says(conn: Connection) -> None:
             max_attempts=rules.max_attempts,
             on_worker_lost=rules.on_worker_lost.value,
             priority=rules.priority,
+            pool=pool if rules.pooled else None,
+            pool_weight=rules.weight,
         )
         for rules in TASKS
     }
     run_state_machine_as_test(
         Engine,
         settings=settings(
-            max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
