@@ -8,6 +8,8 @@ UV := $(shell command -v uv 2>/dev/null)
 .DEFAULT_GOAL := help
 SECONDS ?= 60
 SEED ?= 1
+# Of the short form that `make test` runs; none when ARGS choose tests.
+CHAOS_SECONDS ?= 10
 
 .PHONY: help install demo test chaos lint types check run lock format clean
 
@@ -38,8 +40,12 @@ install: $(VENV)/.embedded.stamp ## Build .venv with everything that a demo or a
 demo: install ## Start database, web, scheduler and worker, with tasks that run
 	@exec $(BIN)/python manage.py demo $(ARGS)
 
-test: install $(VENV)/.dev.stamp lint types check ## Linters, types and tests (what CI runs)
+test: install $(VENV)/.dev.stamp lint types check ## Linters, types, tests and a little chaos (what CI runs)
 	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+ifeq ($(ARGS),)
+	@echo "A little chaos ($(CHAOS_SECONDS) s) ..."
+	@$(BIN)/python -m tests.chaos --seconds $(CHAOS_SECONDS) --seed $(SEED)
+endif
 
 chaos: install $(VENV)/.dev.stamp ## Kill, freeze and cut everything at random: make chaos SECONDS=60 SEED=1
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)

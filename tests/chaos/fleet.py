@@ -8,13 +8,30 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
+from django.db import OperationalError, connection
+
 from tests.support.processes import ROOT, environment
 
 LEASE_SECONDS = 4
+
+
+_EXCEEDED = """
+SELECT count(*) FROM (
+    SELECT e.gate FROM rota_queue_entry e JOIN rota_task t ON t.id = e.task_id
+    WHERE e.state IN (0, 1, 3, 5) AND e.gate IS NOT NULL
+    GROUP BY e.gate
+    HAVING count(*) > max(coalesce(t.max_running, CASE t.overlap WHEN 'allow' THEN 1000000 ELSE 1 END))
+    UNION ALL
+    SELECT e.pool_id FROM rota_queue_entry e JOIN rota_pool p ON p.id = e.pool_id
+    WHERE e.state IN (0, 1, 3) GROUP BY e.pool_id, p.slots HAVING sum(e.pool_weight) > p.slots
+) x
+"""
 
 
 @dataclass
@@ -35,6 +52,28 @@ class Fleet:
     url: str
     members: dict[str, Member] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
+    #: What is still to be done, and when.
+    pending: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
+
+    def later(self, seconds: float, call: Callable[[], object]) -> None:
+        """Have ``call`` called by `tend` after so long; again and again while it finds no database."""
+        self.pending.append((time.monotonic() + seconds, call))
+
+    def settle(self) -> None:
+        """Do at once what was to be done later."""
+        while self.pending:
+            self.pending = [(0.0, call) for _, call in self.pending]
+            self._do_what_is_due()
+
+    def _do_what_is_due(self) -> None:
+        due = [each for each in self.pending if each[0] <= time.monotonic()]
+        self.pending = [each for each in self.pending if each not in due]
+        for _, call in due:
+            try:
+                call()
+            except (OperationalError, psycopg.OperationalError):
+                connection.close()
+                self.later(0.5, call)
 
     def start(self, name: str, *command: str) -> None:
         """Start ``manage.py command`` under ``name``."""
@@ -78,7 +117,8 @@ class Fleet:
             self.count("SIGSTOP")
 
     def tend(self) -> None:
-        """Thaw who has been frozen for long enough, and start again who has ended."""
+        """Thaw who has been frozen for long enough, start again who has ended, and do what is due."""
+        self._do_what_is_due()
         for member in list(self.members.values()):
             if member.frozen_until and time.monotonic() > member.frozen_until:
                 with suppress(ProcessLookupError):
@@ -123,16 +163,10 @@ class Sampler(threading.Thread):
 
     def run(self) -> None:
         """Sample until `finish`; a lost connection is opened anew."""
-        import psycopg
-
         while not self._done.is_set():
             with suppress(psycopg.Error), psycopg.connect(self._url, autocommit=True) as conn:
                 while not self._done.wait(0.01):
-                    row = conn.execute(
-                        "SELECT count(*) FROM (SELECT t.id FROM rota_queue_entry e JOIN rota_task t ON t.id = e.gate"
-                        " WHERE e.state IN (0, 1, 3, 5) GROUP BY t.id, t.max_running"
-                        " HAVING count(*) > coalesce(t.max_running, 1)) x"
-                    ).fetchone()
+                    row = conn.execute(_EXCEEDED).fetchone()
                     self.samples += 1
                     self.exceeded += bool(row and row[0])
             self._done.wait(0.2)

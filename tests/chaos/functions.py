@@ -6,6 +6,7 @@ import random
 import time
 
 from workers.functions import task
+from workers.handlers.base import TryLater
 
 
 @task(name="chaos.quick")
@@ -25,3 +26,10 @@ def flaky() -> None:
     time.sleep(random.random() / 4)
     if random.random() < 0.3:
         raise RuntimeError("one of those days")
+
+
+@task(name="chaos.later")
+def later() -> None:
+    """Ask to be tried later now and then."""
+    if random.random() < 0.3:
+        raise TryLater(0.2, "Not yet.")

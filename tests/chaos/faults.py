@@ -1,0 +1,117 @@
+"""What is done to a fleet: killing, freezing, cutting, draining, cancelling, and a database that falls over."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+from django.conf import settings
+from django.db import OperationalError, connection
+
+from scheduling.models import Task, TaskInstance
+from scheduling.services import cancel_instances, run_task_now
+from tests.chaos.fleet import Fleet
+from workers.services import UnknownNode, drain_node, resume_node
+
+
+def inject(fleet: Fleet, chance: random.Random, tasks: list[Task], seconds: float) -> None:
+    """Do something to the fleet every now and then, for so long."""
+    until = time.monotonic() + seconds
+    restart_at = time.monotonic() + min(20.0, seconds / 3)
+    by_hand = tasks[-1]
+    faults: list[tuple[int, Callable[[], None]]] = [
+        (4, lambda: fleet.kill(chance)),
+        (3, lambda: fleet.freeze(chance)),
+        (2, lambda: fleet.stop(chance)),
+        (4, lambda: _cut(fleet, chance)),
+        (1, lambda: _hold_a_snapshot(fleet)),
+        (1, lambda: _drain_a_node(fleet, chance)),
+        (6, lambda: _by_hand(fleet, chance, by_hand)),
+    ]
+    while time.monotonic() < until:
+        time.sleep(chance.uniform(0.1, 0.8))
+        fleet.tend()
+        if time.monotonic() > restart_at:
+            _restart_database(fleet)
+            restart_at = time.monotonic() + 25
+            continue
+        chance.choices([call for _, call in faults], [weight for weight, _ in faults])[0]()
+    fleet.tend()
+
+
+def _cut(fleet: Fleet, chance: random.Random) -> None:
+    """Cut a few connections of schedulers and workers."""
+    with suppress(psycopg.Error), psycopg.connect(fleet.url, autocommit=True) as conn:
+        pids = [
+            row[0]
+            for row in conn.execute(
+                "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'rota %' AND pid <> pg_backend_pid()"
+            ).fetchall()
+        ]
+        for pid in chance.sample(pids, min(3, len(pids))):
+            conn.execute("SELECT pg_terminate_backend(%s)", [pid])
+            fleet.count("connection cut")
+
+
+def _by_hand(fleet: Fleet, chance: random.Random, task: Task) -> None:
+    """Run a task by hand, and cancel something."""
+    try:
+        run_task_now(task)
+        if chance.random() < 0.5:
+            live = list(TaskInstance.objects.filter(outcome=None).order_by("?")[:3])
+            kill = chance.random() < 0.3
+            cancel_instances(live, kill=kill)
+            fleet.count("kill" if kill else "cancel")
+    except (OperationalError, psycopg.OperationalError):
+        connection.close()
+
+
+def _restart_database(fleet: Fleet) -> None:
+    """Shut PostgreSQL down as a crash would, and start it again."""
+    pid = int((Path(settings.ROTA_HOME) / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+    os.kill(pid, signal.SIGQUIT)
+    fleet.count("database restart")
+    connection.close()
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            connection.ensure_connection()
+        except (OperationalError, psycopg.OperationalError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _hold_a_snapshot(fleet: Fleet) -> None:
+    """Leave a transaction open for a while, with a snapshot, as a long report does."""
+    with suppress(psycopg.Error):
+        conn = psycopg.connect(fleet.url)
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        conn.execute("SELECT count(*) FROM rota_task")
+        fleet.later(5.0, conn.close)
+        fleet.count("held snapshot")
+
+
+def _drain_a_node(fleet: Fleet, chance: random.Random) -> None:
+    """Drain a node by request, and let it go on some seconds later."""
+    name = chance.choice([member.name for member in fleet.members.values() if member.name.startswith("w")])
+
+    def resume() -> None:
+        resume_node(name, actor=None)
+
+    try:
+        drain_node(name, actor=None, reason="chaos")
+    except (OperationalError, psycopg.OperationalError):
+        connection.close()
+    except UnknownNode:
+        return
+    fleet.later(3.0, resume)
+    fleet.count("drain")
