@@ -99,5 +99,7 @@ def connection_through(proxy: LosingProxy, purpose: str = "scheduler") -> Connec
     params = {**django_connection.get_connection_params(), "host": "127.0.0.1", "port": proxy.port}
     wanted = {name: params[name] for name in ("dbname", "user", "password", "host", "port") if params.get(name)}
     through = psycopg.connect(**wanted, sslmode="disable", application_name=f"rota {purpose}", autocommit=True)
+    # Each statement travels with its text, by which the proxy knows it.
+    through.prepare_threshold = None
     through.execute("SET timezone = 'UTC'")
     return through
