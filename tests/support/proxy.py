@@ -23,7 +23,7 @@ class LosingProxy:
         self._server = server
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = [self._listener]
-        self._lose: bytes | None = None
+        self._lose: list[bytes] = []
         #: How many answers were lost.
         self.lost = 0
         threading.Thread(target=self._accept, daemon=True).start()
@@ -34,9 +34,9 @@ class LosingProxy:
         port: int = self._listener.getsockname()[1]
         return port
 
-    def lose_answer_to(self, text: bytes) -> None:
-        """Lose the answer to the next statement that contains ``text``."""
-        self._lose = text
+    def lose_answer_to(self, *texts: bytes) -> None:
+        """Lose the answers from the next statement on that contains the last of ``texts``, those before it seen."""
+        self._lose = list(texts)
 
     def close(self) -> None:
         """Cut every line."""
@@ -62,9 +62,11 @@ class LosingProxy:
     def _to_server(self, client: socket.socket, server: socket.socket, losing: threading.Event) -> None:
         with suppress(OSError):
             while data := client.recv(1 << 16):
-                if self._lose is not None and self._lose in data:
-                    self._lose = None
-                    losing.set()
+                rest = data
+                while self._lose and self._lose[0] in rest:
+                    _, rest = rest.split(self._lose.pop(0), 1)
+                    if not self._lose:
+                        losing.set()
                 server.sendall(data)
             server.shutdown(socket.SHUT_WR)
 
