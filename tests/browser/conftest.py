@@ -6,7 +6,6 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -43,29 +42,34 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a web server, a process of its own that works on this test's database."""
+def web_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """A web server, a process of its own that works on this test's database."""
     output = tmp_path_factory.mktemp("browser") / "server.log"
-    # The settings of the tests, since their passwords are hashed by the quick method.
+    # The settings of the tests, as those hash passwords by the quick method and sign sessions with a known key.
     process = Started(
         output,
         program=[sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", "0"],
-        DJANGO_SETTINGS_MODULE="config.settings_test",
+        DJANGO_SETTINGS_MODULE="tests.browser.served_settings",
     )
 
+    yield process
+    process.end()
+
+
+@pytest.fixture(scope="package")
+def server(web_process: Started) -> str:
+    """The address of the web server."""
+
     def address() -> str:
-        assert process.process.poll() is None, process.said()
-        found = re.search(r"running on (http://\S+)", process.said())
+        assert web_process.process.poll() is None, web_process.said()
+        found = re.search(r"running on (http://\S+)", web_process.said())
         return found[1] if found else ""
 
-    try:
-        yield wait_until(address, what="the server listens")
-    finally:
-        process.end()
+    return wait_until(address, what="the server listens")
 
 
 @pytest.fixture
-def open_page(conn: Connection, chromium: Browser, server: str, tmp_path: Path) -> Iterator[OpenPage]:
+def open_page(conn: Connection, chromium: Browser, web_process: Started, server: str) -> Iterator[OpenPage]:
     """Open pages: ``open_page(user)`` is logged in, ``open_page()`` is not; each page is a browser of its own.
 
     Options are those of Playwright's contexts, such as ``viewport`` and ``locale``. A script that fails, or a
@@ -91,7 +95,7 @@ def open_page(conn: Connection, chromium: Browser, server: str, tmp_path: Path) 
     yield open_one
     for context in contexts:
         context.close()
-    assert wrong == []
+    assert wrong == [], f"{wrong}\n{web_process.said()[-4000:]}"
 
 
 def log_in(page: Page, user: User) -> None:
