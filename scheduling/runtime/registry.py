@@ -12,7 +12,6 @@ import psycopg
 from scheduling.db import Connection
 from scheduling.engine.schedulers import beat, leave_scheduler, register_scheduler, sweep_schedulers
 
-
 #: Knuth's multiplier for hashing (The Art of Computer Programming, volume 3, section 6.4).
 _SCATTER = 2654435761
 
