@@ -88,7 +88,6 @@ class _Load:
                 trigger="interval",
                 every_seconds=1,
                 enabled=False,
-                description=str(rate),
             )
             self._ids += more
         self.rate = rate

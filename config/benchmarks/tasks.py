@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.models import DEFAULT_NAMESPACE, Namespace
 from scheduling.db import Connection
 from scheduling.models import Task
+
+_numbers = itertools.count(1)
 
 
 def create_tasks(count: int, *, function: str = "benchmark.nothing", **fields: Any) -> list[int]:
@@ -17,12 +20,12 @@ def create_tasks(count: int, *, function: str = "benchmark.nothing", **fields: A
         [
             Task(
                 namespace=namespace,
-                name=f"{function} {fields.get('trigger', '')} {number}",
+                name=f"{function} {next(_numbers)}",
                 handler="python",
                 params={"function": function, "kwargs": {}},
                 **fields,
             )
-            for number in range(count)
+            for _number in range(count)
         ],
         batch_size=1000,
     )

@@ -11,7 +11,7 @@ from psycopg import sql
 from scheduling.db import Connection
 
 #: The history tables and how full their pages are filled: the instance is updated once, the log never.
-PARTITIONED = {"rota_instance": 70, "rota_execution": 70, "rota_log_chunk": 100}
+PARTITIONED = {"rota_instance": 55, "rota_execution": 55, "rota_log_chunk": 100}
 
 #: Serialises the creation and the dropping of partitions between processes; taken for DDL only.
 DDL_LOCK = 0x526F7461

@@ -31,7 +31,7 @@ from scheduling.runtime.clock_reader import ClockReader, KnownClock
 from scheduling.runtime.end_watch import EndWatch
 from scheduling.runtime.maintainer import Chores, Maintainer
 from scheduling.runtime.passed_over import BATCH, record_passed_over
-from scheduling.runtime.registry import Registry
+from scheduling.runtime.registry import Registry, Share
 from scheduling.runtime.surroundings import Surroundings
 from scheduling.runtime.tally import Tally
 from scheduling.runtime.watchdog import CONNECTING_SECONDS, Watch
@@ -40,6 +40,10 @@ logger = logging.getLogger(__name__)
 
 #: A tick that somebody else holds is looked at again after so long; they commit within milliseconds.
 CONTENDED = timedelta(milliseconds=10)
+
+#: What is another scheduler's share is left to it for so long, and then looked after in rounds this far apart: it may
+#: have died, and nothing depends on who fires.
+FOREIGN, ROUND = timedelta(seconds=1), timedelta(seconds=0.25)
 
 #: Firing aims this far behind the due moment: a statement that arrives early is refused and must be sent again.
 MARGIN = timedelta(microseconds=500)
@@ -65,6 +69,7 @@ class SchedulerLoop:
         self._conf = settings or conf()
         #: None: a loop that nobody shall know of, as on a virtual clock.
         self._registry = registry
+        self._share = Share()
         self._surroundings = surroundings or Surroundings()
         self._maintainers = [
             *(
@@ -134,6 +139,11 @@ class SchedulerLoop:
         self._listener.close()
         close_quietly(self._conn)
         self._conn = None
+
+    @property
+    def share(self) -> Share:
+        """Which tasks this one fires at their moment; the others only when nobody else has, a second later."""
+        return self._share
 
     def turn(self) -> float:
         """Do everything that is due now; return for how many seconds there is nothing to do."""
@@ -213,9 +223,13 @@ class SchedulerLoop:
     def _remember(self, clock: KnownClock, *, not_before: datetime | None = None) -> None:
         if clock.next_run_at is None:
             return
-        clock.warm_up()
         self._known[clock.task_id] = clock
-        heapq.heappush(self._heap, (max(clock.next_run_at, not_before or clock.next_run_at), clock.task_id))
+        at = max(clock.next_run_at, not_before or clock.next_run_at)
+        if self._share.has(clock.task_id):
+            clock.warm_up()
+        else:
+            at = max(at, _end_of_round(clock.next_run_at + FOREIGN))
+        heapq.heappush(self._heap, (at, clock.task_id))
 
     def _sync_clock(self, conn: Connection) -> None:
         asked_at = time.monotonic()
@@ -231,9 +245,21 @@ class SchedulerLoop:
             _, task_id = heapq.heappop(self._heap)
             if (clock := self._known.pop(task_id, None)) is not None:
                 due[task_id] = clock
-        clocks = list(due.values())
+        clocks = [clock for clock in due.values() if self._share.has(clock.task_id)]
+        clocks += self._left_by_others(conn, [task_id for task_id in due if not self._share.has(task_id)])
         for start in range(0, len(clocks), self._conf.FIRE_BATCH):
             self._fire(conn, clocks[start : start + self._conf.FIRE_BATCH], now)
+
+    def _left_by_others(self, conn: Connection, task_ids: Sequence[int]) -> list[KnownClock]:
+        """Return those of ``task_ids`` that the scheduler whose share they are has not fired, and remember the rest."""
+        left = []
+        latest = self._clock.now() - FOREIGN
+        for clock in self._reader.some(conn, task_ids) if task_ids else []:
+            if clock.next_run_at is not None and clock.next_run_at <= latest:
+                left.append(clock)
+            else:
+                self._remember(clock)
+        return left
 
     def _fire(self, conn: Connection, clocks: Sequence[KnownClock], now: datetime) -> None:
         self._watch.turned()
@@ -317,6 +343,11 @@ class SchedulerLoop:
     def _beat(self, conn: Connection) -> Chores:
         assert self._registry is not None  # noqa: S101 - the chore is there only with a registry
         self._registry.beat(conn, lag_seconds=self._tally.take_worst(), counts=self._tally.totals)
+        if self._share != self._registry.share:
+            self._share = self._registry.share
+            # What is known was put in order by the old shares.
+            self._complete_until = None
+            self._read_again_at = datetime.min.replace(tzinfo=UTC)
         return Chores()
 
     def _sweep_schedulers(self, conn: Connection) -> Chores:
@@ -336,3 +367,8 @@ class SchedulerLoop:
             moments.append(self._ends.look_at)
         chores = min(self._due_at.values()) - time.monotonic()
         return max(0.0, min((min(moments) - now).total_seconds(), chores))
+
+
+def _end_of_round(moment: datetime) -> datetime:
+    """Return the end of the round in which ``moment`` lies, so that many are looked after by one question."""
+    return moment + (datetime.min.replace(tzinfo=UTC) - moment) % ROUND

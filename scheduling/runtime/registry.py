@@ -12,6 +12,9 @@ import psycopg
 from scheduling.db import Connection
 from scheduling.engine.schedulers import beat, leave_scheduler, register_scheduler, sweep_schedulers
 
+#: Knuth's multiplier for hashing (The Art of Computer Programming, volume 3, section 6.4).
+_SCATTER = 2654435761
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -19,6 +22,10 @@ class Share:
 
     rank: int = 0
     count: int = 1
+
+    def has(self, task_id: int) -> bool:
+        """Whether a task is in this part. Ids that differ by a fixed step do not all fall into one."""
+        return (task_id * _SCATTER >> 16) % self.count == self.rank
 
 
 class Registry:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
-from scheduling.db import Connection, database_now
+from scheduling.conf import conf
+from scheduling.db import CLOCK_CHANNEL, Connection, database_now
 from scheduling.models import QueueEntry, Task, TaskClock, TaskInstance
 from scheduling.runtime.loop import SchedulerLoop
+from scheduling.runtime.registry import Registry
 from scheduling.services import run_task_now
 from tests.factories import make_task
 from tests.support.waiting import wait_until
@@ -138,3 +141,29 @@ def test_partitions_are_made_ahead(conn: Connection, loop: SchedulerLoop) -> Non
     loop.turn()
     row = conn.execute("SELECT to_regclass(%s) IS NOT NULL", [name]).fetchone()
     assert row == (True,)
+
+
+def test_schedulers_share_the_tasks_and_one_takes_over_what_another_leaves(conn: Connection) -> None:
+    tasks = [make_task(trigger="interval", every_seconds=86400) for _ in range(40)]
+    often = replace(conf(), HEARTBEAT_SECONDS=0.05)
+    loops = [SchedulerLoop(registry=Registry(), settings=often) for _ in range(2)]
+
+    def shared() -> bool:
+        for each in loops:
+            each.turn()
+        return all(each.share.count == 2 for each in loops)
+
+    wait_until(shared, what="each knows of the other")
+    ours = {task.pk for task in tasks if loops[0].share.has(task.pk)}
+    assert 5 < len(ours) < 35
+    due = database_now(conn) + timedelta(seconds=0.5)
+    TaskClock.objects.update(next_run_at=due, dirty=False)
+    loops[0].take_note({CLOCK_CHANNEL: {""}})
+    wait_until(lambda: loops[0].turn() is not None and TaskInstance.objects.count() >= len(ours))
+    assert set(TaskInstance.objects.values_list("task_id", flat=True)) == ours
+    # The other one never turns again.
+    wait_until(lambda: loops[0].turn() is not None and TaskInstance.objects.count() == len(tasks))
+    left = TaskInstance.objects.exclude(task__in=ours).values_list("created_at", flat=True)
+    assert all(moment - due >= timedelta(seconds=1) for moment in left)
+    for each in loops:
+        each.close()

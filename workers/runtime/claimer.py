@@ -66,9 +66,10 @@ class Claimer:
             slots=slots,
         )
         own = self._own_params(conn, [claimed for claimed in claims if claimed.own_params])
+        definitions = self._definitions.get(conn, {(claimed.task_id, claimed.task_version) for claimed in claims})
         jobs = []
         for claimed in claims:
-            definition = self._definitions.get(conn, claimed.task_id, claimed.task_version)
+            definition = definitions.get((claimed.task_id, claimed.task_version))
             params = own.get(claimed.instance_id, definition.params if definition is not None else {})
             jobs.append(Job(claimed, definition, params))
         with self._lock:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +13,10 @@ from scheduling.domain.retry import RetryPolicy
 from workers.handlers.process_limits import NO_LIMITS, ProcessLimits
 
 _READ = """
-SELECT r.definition, n.name FROM rota_task_revision r
+SELECT r.task_id, r.version, r.definition, n.name
+FROM unnest(%(ids)s::int[], %(versions)s::int[]) AS v (task_id, version)
+JOIN rota_task_revision r ON r.task_id = v.task_id AND r.version = v.version
 LEFT JOIN accounts_namespace n ON n.id = (r.definition ->> 'namespace_id')::bigint
-WHERE r.task_id = %s AND r.version = %s
 """
 
 #: How many revisions a worker keeps.
@@ -39,27 +39,28 @@ class Definition:
 
 
 class Definitions:
-    """A bounded cache of revisions. A revision never changes, so what is cached is never stale."""
+    """A bounded cache of revisions. A revision never changes, so what is cached is never stale.
+
+    Used by one thread.
+    """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[int, int], Definition] = OrderedDict()
-        self._lock = threading.Lock()
 
-    def get(self, conn: Connection, task_id: int, version: int) -> Definition | None:
-        """Return a revision, from the cache or by ``conn``; None when there is no such revision."""
-        key = (task_id, version)
-        with self._lock:
-            if (kept := self._kept.get(key)) is not None:
-                return kept
-        row = conn.execute(_READ, [task_id, version]).fetchone()
-        if row is None:
-            return None
-        definition = _definition(row[0], row[1] or "")
-        with self._lock:
-            self._kept[key] = definition
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return definition
+    def get(self, conn: Connection, keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], Definition]:
+        """Return the revisions (task id, version) that exist, from the cache or all others by one query."""
+        found = {key: kept for key in keys if (kept := self._kept.get(key)) is not None}
+        missing = [key for key in set(keys) if key not in found]
+        if not missing:
+            return found
+        rows = conn.execute(
+            _READ, {"ids": [task_id for task_id, _ in missing], "versions": [version for _, version in missing]}
+        )
+        for task_id, version, said, namespace in rows.fetchall():
+            found[task_id, version] = self._kept[task_id, version] = _definition(said, namespace or "")
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return found
 
 
 def _definition(said: Mapping[str, Any], namespace: str) -> Definition:

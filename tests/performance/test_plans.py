@@ -1,0 +1,110 @@
+"""The statements of the hot path find their way by the intended index, whatever the statistics say."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from config.benchmarks.work import enqueue_many
+from scheduling.db import Connection, database_now
+from scheduling.engine.partitions import create_partitions, days_of
+from tests.factories import make_registration, make_task
+from workers.domain.states import ExecutionState
+from workers.engine.claim import Claimed, claim
+from workers.engine.complete import Report, complete
+from workers.engine.nodes import Registration
+
+
+def take(conn: Connection, node: Registration, slots: int) -> list[Claimed]:
+    return claim(
+        conn,
+        node_id=node.node_id,
+        incarnation=node.incarnation,
+        queues=["default"],
+        handlers=["shell", "python", "http", "sql"],
+        slots=slots,
+    )
+
+
+def reports(claims: list[Claimed]) -> list[Report]:
+    return [
+        Report(
+            instance_id=each.instance_id,
+            lease_id=each.lease_id,
+            scheduled_for=each.scheduled_for,
+            state=ExecutionState.SUCCEEDED,
+            reason="completed",
+        )
+        for each in claims
+    ]
+
+
+def counted(conn: Connection, statement: str) -> tuple[int, ...]:
+    """The numbers of one row; what this session has counted and not handed over yet, so only differences say much."""
+    row = conn.execute(statement.encode()).fetchone()
+    assert row is not None
+    return tuple(int(number) for number in row)
+
+
+WHOLE_READS = "SELECT pg_stat_get_xact_numscans('rota_queue_entry'::regclass)"
+UPDATES = """
+SELECT sum(pg_stat_get_xact_tuples_hot_updated(oid)), sum(pg_stat_get_xact_tuples_updated(oid))
+FROM pg_class WHERE relkind = 'r' AND starts_with(relname, 'rota_instance_p')
+"""
+
+
+def test_a_claim_takes_exactly_as_many_as_asked_although_the_statistics_say_one(conn: Connection) -> None:
+    task, node = make_task(overlap="allow"), make_registration(conn)
+    conn.execute("ALTER TABLE rota_queue_entry SET (autovacuum_enabled = off)")
+    try:
+        enqueue_many(conn, task, 1)
+        enqueue_many(conn, task, 100, analyze=False)
+        assert len(take(conn, node, 5)) == 5
+    finally:
+        conn.execute("ALTER TABLE rota_queue_entry RESET (autovacuum_enabled)")
+
+
+def test_a_plan_from_an_empty_queue_does_not_read_the_whole_backlog(conn: Connection) -> None:
+    task, node = make_task(overlap="allow"), make_registration(conn)
+    conn.execute("ANALYZE rota_queue_entry")
+    for _ in range(8):
+        assert take(conn, node, 1) == []
+    enqueue_many(conn, task, 5_000, analyze=False)
+    with conn.transaction():
+        (before,) = counted(conn, WHOLE_READS)
+        assert len(take(conn, node, 10)) == 10
+        (after,) = counted(conn, WHOLE_READS)
+    assert after == before
+
+
+def test_reports_open_only_the_partition_of_their_day(conn: Connection) -> None:
+    now = database_now(conn)
+    create_partitions(conn, days_of(now - timedelta(days=day) for day in range(40)))
+    task, node = make_task(overlap="allow"), make_registration(conn)
+    enqueue_many(conn, task, 50)
+    claims = take(conn, node, 50)
+    locked = "SELECT relation::regclass::text FROM pg_locks WHERE pid = pg_backend_pid() AND relation IS NOT NULL"
+    with conn.transaction():
+        assert len(complete(conn, reports(claims)).accepted) == 50
+        names = {row[0] for row in conn.execute(locked).fetchall()}
+    for table in ("rota_instance", "rota_execution"):
+        parts = {name for name in names if re.fullmatch(rf"{table}_p\d{{8}}", name)}
+        assert len(parts) == 1, parts
+
+
+def test_ending_an_instance_rewrites_no_index_and_makes_no_multixact(conn: Connection) -> None:
+    task, node = make_task(overlap="allow"), make_registration(conn)
+    before = conn.execute("SELECT next_multixact_id FROM pg_control_checkpoint()").fetchone()
+    hot = updated = 0
+    for _ in range(10):
+        enqueue_many(conn, task, 200)
+        claims = take(conn, node, 200)
+        with conn.transaction():
+            hot_before, updated_before = counted(conn, UPDATES)
+            complete(conn, reports(claims))
+            hot_after, updated_after = counted(conn, UPDATES)
+        hot, updated = hot + hot_after - hot_before, updated + updated_after - updated_before
+    assert updated == 2000
+    assert hot / updated > 0.6
+    conn.execute("CHECKPOINT")
+    assert conn.execute("SELECT next_multixact_id FROM pg_control_checkpoint()").fetchone() == before

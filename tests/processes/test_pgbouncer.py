@@ -1,0 +1,101 @@
+"""Schedulers and workers behind PgBouncer in transaction mode, where LISTEN hears nothing and sessions are shared."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from scheduling.db import Connection
+from scheduling.models import TaskInstance
+from scheduling.services import run_task_now
+from tests.factories import make_task
+from tests.processes.conftest import Start
+from tests.support.waiting import wait_until
+
+PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed (Debian: apt-get install pgbouncer)"),
+]
+
+
+@pytest.fixture
+def pooled_url(conn: Connection) -> Iterator[str]:
+    """The address of this test's database through a PgBouncer in transaction mode."""
+    info = conn.info
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="rota-pgbouncer-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "users.txt").write_text(f'"{info.user}" ""\n')
+        (folder / "pgbouncer.ini").write_text(
+            f"[databases]\n{info.dbname} = host={info.host} port={info.port} dbname={info.dbname} user={info.user}\n"
+            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
+            f"auth_file = {folder / 'users.txt'}\npool_mode = transaction\ndefault_pool_size = 4\n"
+            "max_client_conn = 100\n"
+        )
+        with started(folder / "pgbouncer.ini", host=info.host, port=info.port) as process:
+            url = f"postgresql://{info.user}@127.0.0.1:{port}/{info.dbname}"
+
+            def answers() -> bool:
+                assert process.poll() is None, "PgBouncer ended"
+                try:
+                    psycopg.connect(url, connect_timeout=2).close()
+                except psycopg.OperationalError:
+                    return False
+                return True
+
+            wait_until(answers, what="PgBouncer answers")
+            yield url
+
+
+@contextmanager
+def started(config: Path, *, host: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """PgBouncer, as the user who owns the server's socket when we are root: PgBouncer refuses to be that."""
+    user = group = groups = None
+    if os.getuid() == 0:
+        owner = Path(host, f".s.PGSQL.{port}").stat().st_uid if host.startswith("/") else pwd.getpwnam("nobody").pw_uid
+        user, group, groups = owner, pwd.getpwuid(owner).pw_gid, list[int]()
+    process = subprocess.Popen(
+        [str(PROGRAM), str(config)],
+        user=user,
+        group=group,
+        extra_groups=groups,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_everything_works_through_pgbouncer_in_transaction_mode(
+    conn: Connection, start: Start, pooled_url: str
+) -> None:
+    start("runscheduler", DATABASE_URL=pooled_url)
+    worker = start("runworker", "--name", "w", "--handlers", "shell", "--concurrency", "4", DATABASE_URL=pooled_url)
+    wait_until(lambda: "started" in worker.said())
+    ticking = make_task(trigger="cron", cron_expression="* * * * * *")
+    flaky = make_task(
+        params={"command": 'test "$ROTA_ATTEMPT" = 2'}, max_attempts=2, retry_backoff="fixed", retry_delay_seconds=0
+    )
+    runs = [run_task_now(make_task(overlap="allow")).pk for _ in range(30)] + [run_task_now(flaky).pk]
+    wait_until(lambda: TaskInstance.objects.filter(pk__in=runs, outcome="succeeded").count() == len(runs))
+    wait_until(lambda: TaskInstance.objects.filter(task=ticking, outcome="succeeded").count() >= 2)
+    assert "WARNING" not in worker.said(), worker.said()
+    assert worker.end() == 0
