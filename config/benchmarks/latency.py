@@ -68,7 +68,7 @@ def _time(stage: Stage, tasks: Sequence[Task], samples: int) -> Figures:
     starts: dict[int, float] = dict(stage.conn.execute(_STARTS, [list(committed)]).fetchall())
     if len(starts) < samples:
         raise Stuck(
-            f"Of {samples} runs {samples - len(starts)} were skipped; this machine is too busy to be called idle."
+            f"Of {samples} runs {samples - len(starts)} were skipped: this machine is too busy."
         )
     waited = in_milliseconds(sorted(starts[key] - moment for key, moment in committed.items()))
     with_call = in_milliseconds(sorted(starts[key] - moment for key, moment in called.items()))
