@@ -67,9 +67,7 @@ def _time(stage: Stage, tasks: Sequence[Task], samples: int) -> Figures:
     # Function and caller run on one machine and read one clock.
     starts: dict[int, float] = dict(stage.conn.execute(_STARTS, [list(committed)]).fetchall())
     if len(starts) < samples:
-        raise Stuck(
-            f"Of {samples} runs {samples - len(starts)} were skipped: this machine is too busy."
-        )
+        raise Stuck(f"Of {samples} runs {samples - len(starts)} were skipped: this machine is too busy.")
     waited = in_milliseconds(sorted(starts[key] - moment for key, moment in committed.items()))
     with_call = in_milliseconds(sorted(starts[key] - moment for key, moment in called.items()))
     return {**waited, "with_call_p50_ms": with_call["p50_ms"]}
