@@ -37,9 +37,10 @@ def own_connection(purpose: str, *, statement_timeout_seconds: float | None = No
     """Open a connection outside Django's handling, in autocommit, for a loop or an engine verb.
 
     No statement is prepared, so each is planned for its values: a plan that was cached while the queue was empty reads
-    the whole backlog later, and behind PgBouncer the next statement may meet another session. ``purpose`` shows in pg_stat_activity. A statement that takes longer than
-    ``statement_timeout_seconds`` (None: as set for loops; 0: however long) is cancelled, and a server that is out
-    of reach is given up after about as long, so that no loop waits for ever. Raises psycopg.OperationalError.
+    the whole backlog later, and behind PgBouncer the next statement may meet another session. ``purpose`` shows in
+    pg_stat_activity. A statement that takes longer than ``statement_timeout_seconds`` (None: as set for loops; 0:
+    however long) is cancelled, and a server that is out of reach is given up after about as long, so that no loop
+    waits for ever. Raises psycopg.OperationalError.
     """
     try:
         params = dict(django_connection.get_connection_params())

@@ -8,6 +8,8 @@ from html import escape
 _WIDTH, _HEIGHT = 640, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 78, 24, 44, 52
 _STEPS = 4
+#: Both can be read on white and on black.
+_GREY, _LINE = "#7b8494", "#8b5cf6"
 
 
 def svg(points: Sequence[tuple[float, float]], *, title: str, across: str, up: str) -> str:
@@ -21,30 +23,27 @@ def svg(points: Sequence[tuple[float, float]], *, title: str, across: str, up: s
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-label="{escape(title)}: {escape(up)} against {escape(across)}" font-family="sans-serif" '
-        'font-size="12">'
-    )
-    style = (
-        "<style>text{fill:#374151}line{stroke:#d1d5db}polyline{stroke:#7c3aed}circle{fill:#7c3aed}"
-        "@media(prefers-color-scheme:dark){text{fill:#d1d5db}line{stroke:#374151}"
-        "polyline{stroke:#a78bfa}circle{fill:#a78bfa}}</style>"
+        f'font-size="12" fill="{_GREY}">'
     )
     lines = [
         head,
-        style,
         f'<text x="{_LEFT}" y="22" font-size="14" font-weight="600">{escape(title)}</text>',
     ]
     for step in range(_STEPS + 1):
         value = most_y * step / _STEPS
         _, y = place(0, value)
-        lines.append(f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        lines.append(
+            f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{_GREY}" '
+            'stroke-opacity="0.3"/>'
+        )
         lines.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{_number(value)}</text>')
     placed = [place(x, y) for x, y in points]
     for (x, _), (across_x, _) in zip(points, placed, strict=True):
         lines.append(f'<text x="{across_x:.1f}" y="{_HEIGHT - 30}" text-anchor="middle">{_number(x)}</text>')
     joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
-    lines.append(f'<polyline points="{joined}" fill="none" stroke-width="2"/>')
+    lines.append(f'<polyline points="{joined}" fill="none" stroke="{_LINE}" stroke-width="2"/>')
     lines += [
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{_number(value)}</title></circle>'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{_LINE}"><title>{_number(value)}</title></circle>'
         for (x, y), (_, value) in zip(placed, points, strict=True)
     ]
     lines.append(f'<text x="{_LEFT + inner_width / 2}" y="{_HEIGHT - 10}" text-anchor="middle">{escape(across)}</text>')

@@ -156,7 +156,7 @@ class Command(BaseCommand):
             points.append((float(value), float(found[benchmark.headline])))
         path: Path = options["plot"]
         path.write_text(
-            svg(points, title=benchmark.about, across=against, up=benchmark.headline.replace("_", " ")),
+            svg(points, title=benchmark.name, across=against, up=benchmark.headline.replace("_", " ")),
             encoding="utf-8",
         )
         self._say(f"{path} shows {benchmark.headline.replace('_', ' ')} against {against}.")
