@@ -119,12 +119,10 @@ def _lag(queue: QueueHealth) -> Vital:
         key="lag",
         label=_("Scheduler lag"),
         value=length(lag) if lag else _("0 s"),
-        word=_("punctual") if tone is Tone.GOOD else _("late"),
+        word=_("nothing overdue") if tone is Tone.GOOD else _("late"),
         tone=tone,
         url=reverse("admin:scheduling_scheduler_changelist"),
-        advice=""
-        if tone is Tone.GOOD
-        else _("A tick has been waiting for %(time)s to be fired.") % {"time": length(lag)},
+        advice="" if tone is Tone.GOOD else advice % {"time": length(lag)},
     )
 
 

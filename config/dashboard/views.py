@@ -13,8 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.admin.base import actor_of
+from accounts.admin.patience import NoAnswer, patience
 from config.dashboard.parts import read_parts
-from config.dashboard.patience import NoAnswer, patience
 from scheduling.domain.spans import Span
 
 logger = logging.getLogger(__name__)

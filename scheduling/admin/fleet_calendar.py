@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from accounts.admin.base import actor_of
+from accounts.admin.patience import patience
 from scheduling.admin.heat_map import HOUR, Cell, HeatMap, heat_map, hours_between, midnight
 from scheduling.db import callers_connection, database_now
 from scheduling.statistics import (
@@ -50,12 +51,18 @@ class Link:
 
 @require_safe
 def fleet_calendar(request: HttpRequest) -> HttpResponse:
-    """Show both maps, and with ``?hour=`` the tasks behind one hour."""
-    scope = scope_of(actor_of(request))
-    now = database_now(callers_connection())
+    """Show both maps, and with ``?hour=`` the tasks behind one hour. Raises NoAnswer."""
     context = {**admin.site.each_context(request), "title": _("Fleet calendar")}
+    with patience():
+        context |= _maps(request)
+    return TemplateResponse(request, "admin/scheduling/fleet_calendar.html", context)
+
+
+def _maps(request: HttpRequest) -> dict[str, Any]:
+    scope = scope_of(actor_of(request))
     if scope.namespace_ids == ():
-        return TemplateResponse(request, "admin/scheduling/fleet_calendar.html", {**context, "no_namespace": True})
+        return {"no_namespace": True}
+    now = database_now(callers_connection())
     zone = timezone.get_current_timezone()
     this_hour = now.replace(minute=0, second=0, microsecond=0)
     today = now.astimezone(zone).date()
@@ -72,7 +79,7 @@ def fleet_calendar(request: HttpRequest) -> HttpResponse:
         failed={hour: each.failed for hour, each in ended.items()},
     )
     is_past = request.GET.get("of") == "past"
-    context |= {
+    context = {
         "maps": [
             _map_context("coming", _("The coming seven days"), coming, chosen if not is_past else ()),
             _map_context("past", _("The past seven days"), past, chosen if is_past else ()),
@@ -82,7 +89,7 @@ def fleet_calendar(request: HttpRequest) -> HttpResponse:
     }
     if chosen:
         context |= _hour_context(scope, chosen, is_past=is_past)
-    return TemplateResponse(request, "admin/scheduling/fleet_calendar.html", context)
+    return context
 
 
 def _map_context(key: str, title: str, found: HeatMap, chosen: Sequence[datetime]) -> dict[str, Any]:
@@ -90,7 +97,7 @@ def _map_context(key: str, title: str, found: HeatMap, chosen: Sequence[datetime
     return {
         "key": key,
         "title": title,
-        "days": [(date_format(day, "D"), date_format(day, "m-d"), date_format(day, "l, j F")) for day in found.days],
+        "days": [(date_format(day, "D"), day.day, date_format(day, "l, j F")) for day in found.days],
         "rows": [(time, [cell and _link(key, cell, chosen) for cell in cells]) for time, cells in found.rows],
         "legend": found.legend,
         "total": found.total,

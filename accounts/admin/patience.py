@@ -6,22 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from django.db import Error, connection, transaction
+from django.db import Error, OperationalError, connection, transaction
 
-#: A statement of the page may take so long.
-PATIENCE_SECONDS = 4
+#: A statement of such a page may take so long.
+PATIENCE_SECONDS = 4.0
 
 
-class NoAnswer(Exception):
+class NoAnswer(OperationalError):
     """The database is gone or too slow."""
 
 
 @contextmanager
-def patience(seconds: float = PATIENCE_SECONDS) -> Iterator[None]:
-    """Let each statement within take no longer than ``seconds``. Raises NoAnswer when the database fails."""
+def patience() -> Iterator[None]:
+    """Let each statement within take no longer than `PATIENCE_SECONDS`. Raises NoAnswer when the database fails."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{round(seconds * 1000)}ms"])
+            limit = f"{round(PATIENCE_SECONDS * 1000)}ms"
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [limit])
             yield
     except (Error, psycopg.Error) as error:
         raise NoAnswer(str(error).strip()) from error
