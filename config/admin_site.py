@@ -1,64 +1,25 @@
-"""What the admin's first page and its side bar show: a few numbers, each from a small table or index."""
+"""What the admin's first page and its side bar show."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.admin.cells import badge, link, moment
-from accounts.permissions import permitted_namespaces, visible_to
-from accounts.roles import Action
-from scheduling.admin.ledger_row import ledger_row, prepare_ledger_rows
+from accounts.permissions import visible_to
+from config.dashboard.views import dashboard_context
 from scheduling.domain.states import EntryState
-from scheduling.models import QueueEntry, Task, TaskInstance
-from workers.domain.states import NodeHealth
-from workers.models import Node
+from scheduling.models import QueueEntry
 
 #: Counting stops here: whoever has more knows enough.
 ENOUGH = 1000
 
-#: So many failures are named.
-NAMED_FAILURES = 8
-
 
 def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add to the first page what there is, what runs, and what failed in the last hour."""
-    now = timezone.now()
-    live = visible_to(request.user, QueueEntry.objects.all())
-    failed = TaskInstance.objects.visible_to(request.user).filter(failed_at__gte=now - timedelta(hours=1))
-    latest = list(failed.defer("params").order_by("-failed_at")[:NAMED_FAILURES])
-    prepare_ledger_rows(latest)
-    nodes = [node.health(now) for node in Node.objects.all()]
-    instances = reverse("admin:scheduling_taskinstance_changelist")
-    return context | {
-        "title": _("Overview"),
-        "no_namespace": not permitted_namespaces(request.user).exists(),
-        "may_add_task": permitted_namespaces(request.user, Action.ADMINISTER).exists(),
-        "task_count": _count(Task.objects.visible_to(request.user)),
-        "running_count": _count(live.filter(state=EntryState.RUNNING.value)),
-        "queued_count": _count(live.filter(state=EntryState.READY.value)),
-        "failed_count": _count(failed),
-        "running_url": f"{instances}?state=running",
-        "queued_url": f"{instances}?state=ready",
-        "failed_url": f"{instances}?state=failed&range=1h",
-        "online_count": sum(health in {NodeHealth.ONLINE, NodeHealth.DRAINING} for health in nodes),
-        "lost_count": nodes.count(NodeHealth.LOST),
-        "failures": [
-            {
-                "instance": link(reverse("admin:scheduling_taskinstance_change", args=[each.pk]), f"#{each.pk}"),
-                "task": ledger_row(each).task_link(),
-                "state": badge(each.state, each.state_label),
-                "at": moment(each.failed_at),
-                "message": each.message,
-            }
-            for each in latest
-        ],
-    }
+    """Add to the first page whether all is well, what happened, and what comes next."""
+    return context | {"title": _("Overview")} | dashboard_context(request)
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
@@ -66,7 +27,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     running = _count(visible_to(request.user, QueueEntry.objects.filter(state=EntryState.RUNNING.value)))
     badge_of_running = {"badge": running, "badge_variant": "info"} if running != "0" else {}
     return [
-        {"items": [{"title": _("Overview"), "icon": "space_dashboard", "link": reverse("admin:index")}]},
+        {
+            "items": [
+                {"title": _("Overview"), "icon": "space_dashboard", "link": reverse("admin:index")},
+                {"title": _("Fleet calendar"), "icon": "calendar_view_week", "link": reverse("admin_fleet_calendar")},
+            ]
+        },
         {
             "title": _("Work"),
             "items": [

@@ -57,6 +57,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # The last one, so that it is the first to hear of what went wrong.
+    "config.database.absence.DatabaseAbsence",
 ]
 
 ROOT_URLCONF = "config.urls"

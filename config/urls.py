@@ -3,10 +3,14 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from config.dashboard.views import parts
 from config.health import healthz, readyz
 from config.metrics import metrics
+from scheduling.admin.fleet_calendar import fleet_calendar
 
 urlpatterns = [
+    path("admin/dashboard/", admin.site.admin_view(parts), name="admin_dashboard_parts"),
+    path("admin/fleet-calendar/", admin.site.admin_view(fleet_calendar), name="admin_fleet_calendar"),
     path("admin/", admin.site.urls),
     path("api/", include("config.api")),
     path("healthz", healthz, name="healthz"),

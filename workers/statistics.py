@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from workers.domain.states import NodeHealth
 from workers.models import Node
+
+#: What went silent longer ago is no news.
+LATELY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,6 +20,8 @@ class NodesHealth:
     online: int
     draining: int
     lost: int
+    #: Of the lost ones, those that were heard of within the last day.
+    lost_lately: int
     #: Of those online.
     slots: int
     busy: int
@@ -31,6 +36,7 @@ def nodes_health(now: datetime) -> NodesHealth:
         online=health[NodeHealth.ONLINE],
         draining=health[NodeHealth.DRAINING],
         lost=health[NodeHealth.LOST],
+        lost_lately=sum(each is NodeHealth.LOST and now - node.last_seen_at < LATELY for node, each in known),
         slots=sum(node.slots for node in online),
         busy=sum(node.busy for node in online),
     )

@@ -96,9 +96,14 @@ def exact_moment(at: datetime | None, *, zone: ZoneInfo | None = None) -> SafeSt
 
 def duration(start: datetime | None, end: datetime | None) -> str:
     """Return the time between two moments, as precisely as its length deserves; a dash when one is missing."""
-    if start is None or end is None:
+    return NOTHING if start is None or end is None else length((end - start).total_seconds())
+
+
+def length(seconds: float | None) -> str:
+    """Return a length of time in words, as precisely as it deserves; a dash for none."""
+    if seconds is None:
         return NOTHING
-    seconds = max((end - start).total_seconds(), 0)
+    seconds = max(seconds, 0)
     if seconds < 1:
         return _("%(n)d ms") % {"n": seconds * 1000}
     if seconds < 60:

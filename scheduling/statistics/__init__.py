@@ -5,6 +5,8 @@ lag behind by a few seconds, until a scheduler has folded what ended last.
 """
 
 from scheduling.statistics.figures import Counts
+from scheduling.statistics.fires_by_hour import FiresByHour, fires_by_hour
+from scheduling.statistics.hours import Ends, TaskOfHour, ends_by_hour, tasks_that_ended, tasks_that_fire
 from scheduling.statistics.instances import Failure, latest_failures, recent_ends
 from scheduling.statistics.outcomes import OutcomeSeries, OutcomeSlot, outcomes_over_time
 from scheduling.statistics.queue import QueueHealth, queue_health
@@ -15,15 +17,20 @@ from scheduling.statistics.upcoming import UpcomingFire, upcoming_fires
 
 __all__ = [
     "Counts",
+    "Ends",
     "Failure",
+    "FiresByHour",
     "OutcomeSeries",
     "OutcomeSlot",
     "QueueHealth",
     "SchedulersHealth",
     "Scope",
     "TaskFigures",
+    "TaskOfHour",
     "TaskOrder",
     "UpcomingFire",
+    "ends_by_hour",
+    "fires_by_hour",
     "latest_failures",
     "outcomes_over_time",
     "queue_health",
@@ -31,5 +38,7 @@ __all__ = [
     "schedulers_health",
     "scope_of",
     "task_figures",
+    "tasks_that_ended",
+    "tasks_that_fire",
     "upcoming_fires",
 ]

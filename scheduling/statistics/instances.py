@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from scheduling.models import TaskInstance, TaskRevision
+from scheduling.models import Task, TaskInstance, TaskRevision
 from scheduling.statistics.scope import Scope
 
 
@@ -17,6 +17,7 @@ class Failure:
 
     instance: TaskInstance
     task_name: str
+    task_exists: bool
 
 
 def latest_failures(scope: Scope, *, now: datetime, limit: int = 10, within_days: int = 30) -> list[Failure]:
@@ -29,8 +30,13 @@ def latest_failures(scope: Scope, *, now: datetime, limit: int = 10, within_days
     found: list[TaskInstance] = list(failed.order_by("-failed_at")[:limit])
     # The newest revision says what the task is called, or was called last.
     newest = TaskRevision.objects.filter(task_id__in={each.task_id for each in found}).order_by("task_id", "-version")
-    names = dict(newest.distinct("task_id").values_list("task_id", "definition__name"))
-    return [Failure(instance=each, task_name=names.get(each.task_id, "")) for each in found]
+    named = newest.distinct("task_id").annotate(exists=Exists(Task.objects.filter(pk=OuterRef("task_id"))))
+    names = {task: (name, exists) for task, name, exists in named.values_list("task_id", "definition__name", "exists")}
+    return [
+        Failure(instance=each, task_name=name or "", task_exists=exists)
+        for each in found
+        for name, exists in [names.get(each.task_id, ("", False))]
+    ]
 
 
 def recent_ends(task_id: int, *, limit: int = 50) -> list[TaskInstance]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from scheduling.domain.states import SchedulerHealth
 from scheduling.models import Scheduler
+
+#: What went silent longer ago is no news.
+LATELY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,6 +19,8 @@ class SchedulersHealth:
 
     online: int
     lost: int
+    #: Of the lost ones, those that were heard of within the last day.
+    lost_lately: int
     #: How late the latest firings of the least punctual one were.
     lag_seconds: float | None
 
@@ -25,6 +30,10 @@ def schedulers_health(now: datetime) -> SchedulersHealth:
     known = list(Scheduler.objects.filter(stopped_at=None))
     health = Counter(each.health(now) for each in known)
     lags = [each.lag_seconds for each in known if each.health(now) is SchedulerHealth.ONLINE]
+    lost = [each for each in known if each.health(now) is SchedulerHealth.LOST]
     return SchedulersHealth(
-        online=health[SchedulerHealth.ONLINE], lost=health[SchedulerHealth.LOST], lag_seconds=max(lags, default=None)
+        online=health[SchedulerHealth.ONLINE],
+        lost=len(lost),
+        lost_lately=sum(now - each.last_seen_at < LATELY for each in lost),
+        lag_seconds=max(lags, default=None),
     )

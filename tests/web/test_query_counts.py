@@ -20,6 +20,10 @@ from workers.models import Execution, Node
 
 #: The most statements that a page of people may cost, log-in and permissions included.
 ADMIN_PAGES = {
+    "": 15,
+    "dashboard/": 14,
+    "dashboard/?part=now": 9,
+    "fleet-calendar/": 15,
     "scheduling/task/": 15,
     "scheduling/taskinstance/": 15,
     "scheduling/calendar/": 15,

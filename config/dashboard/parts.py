@@ -1,0 +1,106 @@
+"""What the page shows, read in one go; the same whether the page is opened or brings itself up to date."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from accounts.admin.cells import badge, link, moment
+from accounts.models import User
+from accounts.permissions import permitted_namespaces
+from accounts.roles import Action
+from config.dashboard.outcome_chart import outcome_chart
+from config.dashboard.steps import first_steps
+from config.dashboard.strip import health_strip
+from config.dashboard.task_bars import task_lines, task_link
+from config.dashboard.timeline import MOST_FIRES, timeline
+from scheduling.domain.spans import Span
+from scheduling.models import StatHour, Task
+from scheduling.statistics import (
+    Failure,
+    Scope,
+    TaskOrder,
+    latest_failures,
+    outcomes_over_time,
+    queue_health,
+    schedulers_health,
+    scope_of,
+    task_figures,
+    upcoming_fires,
+)
+from workers.statistics import nodes_health
+
+#: So many failures, and so many tasks of each table, are named.
+NAMED_FAILURES, NAMED_TASKS = 8, 6
+
+
+def read_parts(user: User, span: Span, *, everything: bool = True) -> dict[str, Any]:
+    """Return what the templates of the parts need, within what ``user`` may see.
+
+    Without ``everything`` only what changes from one second to the next is read: the strip and the failures.
+    """
+    scope = scope_of(user)
+    if scope.namespace_ids == ():
+        return {"no_namespace": True}
+    queue = queue_health(scope)
+    now = queue.measured_at
+    schedulers, nodes = schedulers_health(now), nodes_health(now)
+    vitals = health_strip(queue, schedulers, nodes)
+    context = {
+        "vitals": vitals,
+        "wrong": [vital for vital in vitals if vital.advice and not vital.is_well],
+        "measured_at": date_format(timezone.localtime(now), "H:i:s"),
+        "failures": [_failure(each, now) for each in latest_failures(scope, now=now, limit=NAMED_FAILURES)],
+        "failures_url": f"{reverse('admin:scheduling_taskinstance_changelist')}?state=failed&range=30d",
+        "everything": everything,
+        "is_fresh": not _has_history(scope),
+    }
+    if context["is_fresh"]:
+        may_add = permitted_namespaces(user, Action.ADMINISTER).exists()
+        has_task = Task.objects.visible_to(user).exists()
+        context["steps"] = first_steps(schedulers, nodes, has_task=has_task, may_add_task=may_add)
+    if everything:
+        context |= _charts(scope, span, now)
+    return context
+
+
+def _charts(scope: Scope, span: Span, now: datetime) -> dict[str, Any]:
+    zone = timezone.get_current_timezone()
+    series = outcomes_over_time(scope, span=span, zone=zone, now=now)
+    tables = {
+        order: task_lines(task_figures(scope, span=span, zone=zone, now=now, order=order, limit=NAMED_TASKS))
+        for order in (TaskOrder.FAILING, TaskOrder.SLOWEST)
+    }
+    return {
+        "span": span,
+        "spans": [(each.value, word) for each, word in _span_words().items()],
+        "chart": outcome_chart(series),
+        "failing": tables[TaskOrder.FAILING],
+        "slowest": tables[TaskOrder.SLOWEST],
+        "timeline": timeline(upcoming_fires(scope, now=now, limit=MOST_FIRES), now),
+    }
+
+
+def _span_words() -> dict[Span, str]:
+    return {Span.DAY: _("24 hours"), Span.WEEK: _("7 days"), Span.MONTH: _("30 days")}
+
+
+def _has_history(scope: Scope) -> bool:
+    # Task 0 stands for all tasks of a namespace together.
+    return scope.narrow(StatHour.objects.filter(task_id=0)).exists()
+
+
+def _failure(each: Failure, now: datetime) -> dict[str, Any]:
+    instance = each.instance
+    return {
+        "task": task_link(instance.task_id, each.task_name, exists=each.task_exists),
+        "instance": link(reverse("admin:scheduling_taskinstance_change", args=[instance.pk]), f"#{instance.pk}"),
+        "state": badge(instance.state, instance.state_label),
+        "at": moment(instance.failed_at, now=now),
+        "message": instance.message,
+    }

@@ -1,0 +1,159 @@
+"""The fleet calendar: what all tasks will do and have done, hour by hour, and which tasks are behind an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.roles import Role
+from scheduling.db import callers_connection
+from scheduling.engine.fold_statistics import fold_statistics
+from scheduling.models import Task, TaskClock
+from scheduling.services.validation import trigger_of
+from scheduling.statistics import Scope, fires_by_hour, tasks_that_fire
+from scheduling.statistics.fires_by_hour import schedules
+from tests.factories import make_namespace, make_task, make_user
+from tests.web.api.work import ended, free_task
+from workers.domain.states import ExecutionState
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/admin/fleet-calendar/"
+EVERYTHING = Scope(namespace_ids=None)
+HOUR = timedelta(hours=1)
+
+#: The Sunday on which Berlin's clocks are set back lies within.
+SINCE = datetime(2026, 10, 23, 5, tzinfo=UTC)
+UNTIL = SINCE + 100 * HOUR
+
+
+def cells_of(client: Client, key: str) -> list[Any]:
+    """The cells of one map as the template gets them."""
+    maps = {each["key"]: each for each in client.get(PAGE).context["maps"]}
+    return [link for _time, links in maps[key]["rows"] for link in links if link is not None]
+
+
+def varied_tasks() -> None:
+    """Tasks of every kind, some of which share a schedule."""
+    for expression in ("*/7 * * * *", "30 2 * * *", "30 2 * * *", "0 9 * * thu", "H H * * *", "*/20 * * * * *"):
+        make_task(trigger="cron", cron_expression=expression, timezone="Europe/Berlin")
+    make_task(trigger="cron", cron_expression="30 2 * * *", timezone="Europe/Berlin", dst_fold="both")
+    anchor = datetime(2026, 1, 1, 0, 0, 17, 250_000, tzinfo=UTC)
+    for seconds in (0.5, 7, 60, 420, 3600, 5400, 86_400, 100_000):
+        make_task(trigger="interval", every_seconds=seconds, anchor_at=anchor)
+    make_task(trigger="interval", every_seconds=60, starts_at=SINCE + 2 * HOUR, ends_at=SINCE + 3.5 * HOUR)
+    make_task(trigger="once", run_at=SINCE + timedelta(minutes=150))
+    make_task(trigger="once", run_at=UNTIL + HOUR)
+    make_task(trigger="manual")
+    make_task(trigger="cron", cron_expression="* * * * *", enabled=False)
+
+
+def test_every_hour_counts_what_the_triggers_themselves_say() -> None:
+    varied_tasks()
+    found = fires_by_hour(EVERYTHING, since=SINCE, until=UNTIL, patience_seconds=600)
+    assert found.tasks_left == 0
+    instant = timedelta(microseconds=1)
+    at = SINCE
+    expected: dict[datetime, int] = {}
+    triggers = [trigger_of(task) for task in Task.objects.enabled().exclude(trigger="manual")]
+    while at < UNTIL:
+        count = sum(each.count_between(at - instant, at + HOUR - instant, cap=10**6) for each in triggers)
+        expected |= {at: count} if count else {}
+        at += HOUR
+    assert found.counts == expected
+
+
+def test_tasks_with_one_schedule_are_walked_once() -> None:
+    for _ in range(5):
+        make_task(trigger="cron", cron_expression="15 * * * *")
+        make_task(trigger="interval", every_seconds=900)
+        make_task(trigger="cron", cron_expression="0 9 * * thu")
+    found = schedules(EVERYTHING, since=SINCE, until=UNTIL)
+    assert [each.task_count for each in found] == [5, 5, 5]
+
+
+def test_schedules_that_there_was_no_time_for_are_counted_as_left() -> None:
+    make_task(trigger="cron", cron_expression="15 * * * *")
+    found = fires_by_hour(EVERYTHING, since=SINCE, until=UNTIL, patience_seconds=-1)
+    assert (found.tasks_left, found.counts) == (1, {})
+
+
+def test_the_tasks_of_an_hour_are_those_that_fire_in_it_the_busiest_first() -> None:
+    often = make_task(trigger="interval", every_seconds=60)
+    once = make_task(trigger="once", run_at=SINCE + timedelta(minutes=5))
+    make_task(trigger="once", run_at=SINCE + timedelta(minutes=65))
+    found = tasks_that_fire(EVERYTHING, since=SINCE, until=SINCE + HOUR)
+    assert [(each.task_id, each.count) for each in found] == [(often.pk, 60), (once.pk, 1)]
+
+
+def test_the_coming_days_have_a_cell_for_each_hour_and_begin_with_this_one(root: Client) -> None:
+    make_task(trigger="cron", cron_expression="5 * * * *")
+    cells = cells_of(root, "coming")
+    assert 7 * 24 < len(cells) <= 8 * 24
+    assert all(cell.cell.count == 1 for cell in cells)
+    first = min(link.cell.hours[0] for link in cells)
+    assert first <= timezone.now() < first + HOUR + timedelta(minutes=1)
+
+
+def test_an_hour_of_the_past_says_what_ended_and_what_failed_and_leads_to_its_tasks(root: Client) -> None:
+    ended(free_task(name="did-fail"), ExecutionState.FAILED)
+    ended(free_task(name="did-not"))
+    fold_statistics(callers_connection())
+    filled = [link for link in cells_of(root, "past") if link.cell.count]
+    # At the full hour they may lie in two.
+    assert sum(link.cell.count for link in filled) == 2
+    assert sum(link.cell.failed for link in filled) == 1
+    named = [task for link in filled for task in root.get(link.url).context["tasks"]]
+    assert {(task.name, task.failed) for task in named} == {("did-fail", 1), ("did-not", 0)}
+
+
+def test_an_hour_to_come_leads_to_the_tasks_that_fire_in_it(root: Client) -> None:
+    task = make_task(name="hourly", trigger="cron", cron_expression="5 * * * *")
+    link = cells_of(root, "coming")[-1]
+    page = root.get(link.url)
+    assert [(each.name, each.count) for each in page.context["tasks"]] == [("hourly", 1)]
+    assert f'href="/admin/scheduling/task/{task.pk}/change/"' in page.content.decode()
+    assert page.content.decode().count('aria-current="true"') == 1
+
+
+@pytest.mark.parametrize("hour", ["yesterday", "2019-01-01T00", "9999-99-99T99", ""])
+def test_an_address_that_names_no_hour_shows_the_maps_alone(root: Client, hour: str) -> None:
+    page = root.get(PAGE, {"hour": hour})
+    assert page.status_code == 200
+    assert "tasks" not in page.context
+
+
+def test_a_map_without_anything_says_so(root: Client) -> None:
+    page = root.get(PAGE).content.decode()
+    assert "No enabled task fires in these days." in page
+    assert "Nothing ended in these days." in page
+
+
+def test_what_belongs_to_others_is_in_no_hour(login: Callable[[User], Client]) -> None:
+    make_task(name="withheld", trigger="cron", cron_expression="* * * * *")
+    ended(free_task(name="withheld-too"))
+    fold_statistics(callers_connection())
+    make_task(name="own", trigger="cron", cron_expression="5 * * * *", namespace=make_namespace("elsewhere"))
+    stranger = login(make_user(elsewhere=Role.VIEWER))
+    cells = cells_of(stranger, "coming")
+    assert {link.cell.count for link in cells} == {1}
+    assert "withheld" not in stranger.get(cells[-1].url).content.decode()
+    assert not stranger.get(PAGE).context["maps"][1]["total"]
+    nobody = login(make_user())
+    assert "You belong to no namespace yet" in nobody.get(PAGE).content.decode()
+
+
+def test_a_fixed_delay_counts_from_its_next_run(root: Client) -> None:
+    task = make_task(trigger="fixed_delay", every_seconds=86_400)
+    at = timezone.now().replace(minute=30, second=0, microsecond=0) + timedelta(hours=5)
+    TaskClock.objects.filter(task=task).update(next_run_at=at, dirty=False)
+    hours = sorted(hour for link in cells_of(root, "coming") if link.cell.count for hour in link.cell.hours)
+    assert hours[0] == at.replace(minute=0)
+    assert all(later - earlier == timedelta(days=1) for earlier, later in pairwise(hours))
