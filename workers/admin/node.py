@@ -42,6 +42,7 @@ class NodeAdmin(LedgerAdmin):
     search_help_text = gettext_lazy("Search by name or host")
     empty_hint = gettext_lazy("Nodes appear here when a worker starts: manage.py runworker")
     actions = ("drain_chosen", "resume_chosen")
+    live_list = True
     change_form_template = "admin/workers/node/change_form.html"
     fields = (
         "name",
