@@ -11,6 +11,10 @@ def _stylesheet(request: HttpRequest) -> str:
     return static("scheduling/admin.css")
 
 
+def _pages(request: HttpRequest) -> str:
+    return static("scheduling/pages.css")
+
+
 def _icon(request: HttpRequest) -> str:
     return static("scheduling/icon.svg")
 
@@ -23,7 +27,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [_stylesheet],
+    "STYLES": [_stylesheet, _pages],
     "SITE_FAVICONS": [{"rel": "icon", "href": _icon, "type": "image/svg+xml"}],
     "BORDER_RADIUS": "6px",
     "DASHBOARD_CALLBACK": "config.admin_site.overview",

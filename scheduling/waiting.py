@@ -22,6 +22,7 @@ from scheduling.domain.errors import InvalidField
 from scheduling.domain.fleet import LiveNode, fleet
 from scheduling.domain.policies import Overlap
 from scheduling.domain.states import STATE_OF_ENTRY, EntryState, InstanceState
+from scheduling.failed_attempt import FailedAttempt, failed_attempt
 from scheduling.models import Backfill, Pool, QueueEntry, Task, TaskInstance, TaskRevision
 from scheduling.pool_use import pool_use
 
@@ -112,7 +113,7 @@ def reasons_for_waiting(instance: TaskInstance) -> list[Gate]:
         return []
     gates = [_time_gate(entry)]
     if entry.attempt:
-        gates.append(_retry_gate(entry))
+        gates.append(_retry_gate(entry, failed_attempt(instance)))
     task = Task.objects.filter(pk=entry.task_id).first()
     if task is not None:
         gates += [gate for gate in (_limit_gate(entry, task, instance), _backfill_gate(entry)) if gate is not None]
@@ -180,14 +181,14 @@ def _time_gate(entry: QueueEntry) -> Gate:
     return Gate(word=GateWord.TIME, passed=True, sentence=_("Its time has come."))
 
 
-def _retry_gate(entry: QueueEntry) -> Gate:
+def _retry_gate(entry: QueueEntry, failed: FailedAttempt | None) -> Gate:
     own = max(entry.attempt - entry.losses - entry.postponed, 0)
     places = {"next": own + 1, "most": entry.max_attempts, "moment": _moment(entry.run_at)}
     if entry.state == EntryState.DELAYED:
         return Gate(
             word=GateWord.RETRY,
             passed=False,
-            sentence=_("Attempt %(next)d of %(most)d comes at %(moment)s.") % places,
+            sentence=str(failed) if failed else _("Attempt %(next)d of %(most)d comes at %(moment)s.") % places,
             opens_at=entry.run_at,
         )
     return Gate(word=GateWord.RETRY, passed=True, sentence=_("Attempt %(next)d of %(most)d may start.") % places)

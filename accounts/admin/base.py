@@ -8,18 +8,23 @@ from typing import Any
 
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
+from django.forms import Media, Script
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.admin import ModelAdmin
 
+from accounts.admin.csv_export import Columns, export_list
 from accounts.admin.paging import UncountedChangeList
 from accounts.models import User
 from accounts.permissions import permitted_namespaces, visible_to
 from accounts.roles import Action
 
-_CACHE = "_rota_permitted_namespaces"
+_CACHE, _OBJECTS = "_rota_permitted_namespaces", "_rota_objects"
 
 View = Callable[..., HttpResponse]
 
@@ -60,6 +65,9 @@ class RoleAwareAdmin(ModelAdmin):
     #: Numbers beside the filters would count the whole table, once for each choice.
     show_facets = ShowFacets.NEVER
     list_before_template = "admin/list_pills.html"
+    change_list_template = "admin/live_list.html"
+    #: Whether an open list follows what happens.
+    live_list = False
     #: What an empty list tells the reader to look at.
     empty_hint: object = ""
     #: What it takes to add, change and delete.
@@ -69,9 +77,48 @@ class RoleAwareAdmin(ModelAdmin):
         """Return the rows that the reader may see."""
         return visible_to(request.user, super().get_queryset(request))
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return the object, read once for all that a page shows of it; None when the reader may not see it."""
+        if request.method != "GET":
+            return super().get_object(request, object_id, from_field)
+        known: dict[tuple[str, str, str | None], Any] = request.__dict__.setdefault(_OBJECTS, {})
+        key = (self.opts.label, str(object_id), from_field)
+        if key not in known:
+            known[key] = super().get_object(request, object_id, from_field)
+        return known[key]
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[UncountedChangeList]:
         """Return the list that counts nothing."""
         return UncountedChangeList
+
+    @property
+    def media(self) -> Media:
+        """The scripts that keep open pages up to date."""
+        inherited: Media = super().media
+        modules: list[Any] = [Script(f"accounts/{name}.js", type="module") for name in ("live", "live_list")]
+        return inherited + Media(js=modules)
+
+    def csv_columns(self) -> Columns:
+        """Return the columns of the list's CSV file; a list without any cannot be exported. To be overridden."""
+        return {}
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the address of the list's CSV file."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}_export"
+        exports = [path("export/", self.admin_site.admin_view(self._export), name=name)] if self.csv_columns() else []
+        return [*exports, *super().get_urls()]
+
+    def _export(self, request: HttpRequest) -> HttpResponseBase:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return export_list(self, request, self.csv_columns())
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list; to an open one that asks again, its rows only."""
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        if "Rota-Fragment" in request.headers and isinstance(response, TemplateResponse):
+            response.template_name = "admin/list_rows.html"
+        return response
 
     def prepare_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
         """Fetch what the rows of one page need beside themselves. To be overridden."""
@@ -123,17 +170,34 @@ class RoleAwareAdmin(ModelAdmin):
             for name, view in views
         ]
 
+    def page_urls(self, *views: tuple[str, View]) -> list[URLPattern]:
+        """Return routes ``<id>/<name>/`` for further pages about one object, or parts of one.
+
+        Each view is called as ``view(request, obj)`` with an object that the reader may see.
+        """
+        info = f"{self.opts.app_label}_{self.opts.model_name}"
+        return [
+            path(f"<path:object_id>/{name}/", self.admin_site.admin_view(self._found(view)), name=f"{info}_{name}")
+            for name, view in views
+        ]
+
     def _posted(self, view: View) -> View:
+        found = self._found(view)
+
         def posted(request: HttpRequest, object_id: str) -> HttpResponse:
-            if request.method != "POST":
-                return HttpResponseNotAllowed(["POST"])
+            return found(request, object_id) if request.method == "POST" else HttpResponseNotAllowed(["POST"])
+
+        return update_wrapper(posted, view)
+
+    def _found(self, view: View) -> View:
+        def with_object(request: HttpRequest, object_id: str) -> HttpResponse:
             obj = self.get_object(request, object_id)
             if obj is None:
                 response: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
                 return response
             return view(request, obj)
 
-        return update_wrapper(posted, view)
+        return update_wrapper(with_object, view)
 
     def back(self, request: HttpRequest, obj: Model | None = None) -> HttpResponseRedirect:
         """Return to the page that the request came from, else to the object's own page or the list."""

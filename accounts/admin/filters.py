@@ -23,6 +23,14 @@ class KnownChoiceFilter(admin.SimpleListFilter):
         value = self.value()
         return value if value in {str(key) for key, _label in self.lookup_choices} else None
 
+    def loosened(self, changelist: Any) -> tuple[str, str] | None:
+        """Return what the filter narrows to, in words, and the address of the list without that; None if nothing."""
+        chosen = self.chosen()
+        if chosen is None:
+            return None
+        label = next(str(label) for key, label in self.lookup_choices if str(key) == chosen)
+        return f"{self.title}: {label}", changelist.get_query_string(remove=[self.parameter_name or "", "p"])
+
 
 class NamespaceFilter(KnownChoiceFilter):
     """The namespaces that the reader may see; not shown to somebody who sees only one."""

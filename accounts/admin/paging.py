@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from unfold.paginator import InfinitePaginator
 from unfold.views import ChangeList
+
+from accounts.admin.filters import KnownChoiceFilter
 
 
 class UncountedPaginator(InfinitePaginator):
@@ -58,6 +61,33 @@ class UncountedChangeList(ChangeList):
         specs = [spec for spec in self.filter_specs if getattr(spec, "pills", False)]
         return [{"title": spec.title, "choices": list(spec.choices(self))} for spec in specs]
 
+    @property
+    def export_url(self) -> str:
+        """The list as a CSV file, with the same filters; empty where there is none."""
+        return f"export/{self.get_query_string(remove=['p', 'all'])}" if self.model_admin.csv_columns() else ""
+
+    @property
+    def loosening(self) -> list[dict[str, str]]:
+        """For an empty list: each thing that narrows it, and the address of the list without that."""
+        found = []
+        if self.query:
+            words = _("search for “%(words)s”") % {"words": self.query}
+            found.append({"words": words, "url": self.get_query_string(remove=["q", "p"])})
+        for spec in self.filter_specs:
+            loosened = spec.loosened(self) if isinstance(spec, KnownChoiceFilter) else _loosened(spec, self)
+            if loosened is not None:
+                found.append({"words": loosened[0], "url": loosened[1]})
+        return found
+
     def _url(self, page: int) -> str:
         url: str = self.get_query_string({"p": page})
         return url
+
+
+def _loosened(spec: Any, changelist: UncountedChangeList) -> tuple[str, str] | None:
+    """Return what one of Django's own filters narrows to, and the address without it."""
+    names = list(spec.expected_parameters())
+    if not any(name in changelist.params for name in names):
+        return None
+    chosen = next((str(each["display"]) for each in spec.choices(changelist) if each["selected"]), "")
+    return f"{spec.title}: {chosen}", changelist.get_query_string(remove=[*names, "p"])

@@ -76,7 +76,7 @@ class TimeRangeFilter(KnownChoiceFilter):
     """How far back to look by `scheduled_for`: the key of the partitions, so it says how much is read.
 
     Without a choice it is a day. A question that finds its few rows by another index is answered whole:
-    a number in the search box, a live state, one instance, a pool.
+    a number in the search box, a live state, one instance, a pool, what failed since yesterday.
     """
 
     title = _("time")
@@ -90,7 +90,7 @@ class TimeRangeFilter(KnownChoiceFilter):
         self._narrow = (
             request.GET.get("q", "").strip().removeprefix("#").isdecimal()
             or request.GET.get("state") in {each.value for each in InstanceState if each not in FINAL_STATES}
-            or not {"instance", "pool"}.isdisjoint(request.GET)
+            or not {"instance", "pool", "failed"}.isdisjoint(request.GET)
         )
         return [
             ("1h", _("last hour")),
@@ -112,6 +112,14 @@ class TimeRangeFilter(KnownChoiceFilter):
                 "query_string": changelist.get_query_string({self.parameter_name: value}),
                 "display": label,
             }
+
+    def loosened(self, changelist: Any) -> tuple[str, str] | None:
+        """Return the range, also where nobody chose it, and the address of the list without one."""
+        chosen = self.chosen()
+        if chosen == "all":
+            return None
+        label = next(str(label) for key, label in self.lookup_choices if key == chosen)
+        return label, changelist.get_query_string({self.parameter_name: "all"}, remove=["p"])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Leave out what is older than the range."""
@@ -138,6 +146,48 @@ class InstanceStateFilter(KnownChoiceFilter):
         found: QuerySet[TaskInstance] = queryset.in_state(InstanceState(chosen))  # type: ignore[attr-defined]  # TaskInstanceQuerySet
         # Says the same once more, in the words of the partial index.
         return found.filter(failed_at__isnull=False) if chosen == InstanceState.FAILED else found
+
+
+class FailedFilter(KnownChoiceFilter):
+    """What failed since yesterday's midnight, one click away. The index of failures answers it, however old it is."""
+
+    title = _("failures")
+    parameter_name = "failed"
+    pills = True
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the one choice."""
+        return [("yesterday", _("failed since yesterday"))]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Yield the choice; choosing it again takes it back."""
+        for value, label in self.lookup_choices:
+            selected = self.chosen() == value
+            query = (
+                changelist.get_query_string(remove=[self.parameter_name, "p"])
+                if selected
+                else changelist.get_query_string({self.parameter_name: value}, remove=["range", "state", "p"])
+            )
+            yield {"selected": selected, "query_string": query, "display": label}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[TaskInstance]) -> QuerySet[TaskInstance]:
+        """Narrow to failures since the midnight before the last one, on the reader's wall clock."""
+        if self.chosen() is None:
+            return queryset
+        today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+        return queryset.filter(failed_at__gte=today - timedelta(days=1))
+
+
+class TaskQueueFilter(QueueFilter):
+    """History by the queue that its task uses today."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow to the tasks of that queue; their ids are looked up first, so that the history is not joined."""
+        chosen = self.chosen()
+        if chosen is None:
+            return queryset
+        tasks = Task.objects.visible_to(request.user).filter(queue=chosen).values_list("pk", flat=True)
+        return queryset.filter(task_id__in=list(tasks))
 
 
 class TaskFilter(KnownChoiceFilter):

@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,25 +18,35 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.admin.base import LedgerAdmin
-from accounts.admin.cells import NOTHING, badge, duration, exact_moment, link, moment, text_block
+from accounts.admin.cells import NOTHING, duration, exact_moment, link, moment, text_block
+from accounts.admin.csv_export import Columns
 from accounts.admin.filters import NamespaceFilter
 from accounts.models import User
 from scheduling.admin import instance_actions
-from scheduling.admin.filters import InstanceStateFilter, PoolFilter, TaskFilter, TimeRangeFilter
+from scheduling.admin.filters import (
+    FailedFilter,
+    InstanceStateFilter,
+    PoolFilter,
+    TaskFilter,
+    TaskQueueFilter,
+    TimeRangeFilter,
+)
+from scheduling.admin.instance_page import instance_facts
 from scheduling.admin.instance_stop import CONFIRMED, comment_of, confirmation
-from scheduling.admin.instance_waiting import gates_shown, prepare_waiting_words, state_cell
+from scheduling.admin.instance_waiting import prepare_waiting_words, state_cell
 from scheduling.admin.ledger_row import ledger_row, prepare_ledger_rows
 from scheduling.admin.param_values import JsonTextField
 from scheduling.admin.params_form import masked_params
 from scheduling.admin.report import MOST_AT_ONCE
 from scheduling.domain.handlers import catalogue
-from scheduling.domain.states import InstanceState
 from scheduling.models import Backfill, QueueEntry, Task, TaskInstance, TaskRevision
 
 #: A word in the search box stands for at most so many tasks.
 MOST_TASKS = 500
 
 _BIGGEST_ID = 2**63 - 1
+
+_PARAMS = "_rota_params_shown"
 
 
 @admin.register(TaskInstance)
@@ -53,7 +64,17 @@ class TaskInstanceAdmin(LedgerAdmin):
         "namespace_shown",
     )
     list_display_links = ("number",)
-    list_filter = (TimeRangeFilter, InstanceStateFilter, TaskFilter, "origin", PoolFilter, NamespaceFilter)
+    list_filter = (
+        TimeRangeFilter,
+        InstanceStateFilter,
+        FailedFilter,
+        TaskFilter,
+        TaskQueueFilter,
+        "origin",
+        PoolFilter,
+        NamespaceFilter,
+    )
+    live_list = True
     search_fields = ("id",)
     search_help_text = gettext_lazy("Search by number or task")
     empty_hint = gettext_lazy("No instance was scheduled within this time. Look further back, or run a task.")
@@ -126,6 +147,22 @@ class TaskInstanceAdmin(LedgerAdmin):
         """Find the names of tasks and namespaces, and what is waited for, for the whole page."""
         prepare_ledger_rows(rows)
         prepare_waiting_words(rows)
+
+    def csv_columns(self) -> Columns:
+        """Return what a row of the exported list holds."""
+        return {
+            "instance": lambda each: each.pk,
+            "task": lambda each: ledger_row(each).task,
+            "namespace": lambda each: ledger_row(each).namespace,
+            "state": lambda each: each.state.value,
+            "scheduled_for": lambda each: each.scheduled_for,
+            "started_at": lambda each: each.started_at,
+            "finished_at": lambda each: each.finished_at,
+            "attempts": self.attempts_shown,
+            "origin": lambda each: each.origin,
+            "reason": lambda each: each.reason,
+            "message": lambda each: each.full_message,
+        }
 
     # Columns and fields
 
@@ -228,6 +265,13 @@ class TaskInstanceAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("params"))
     def params_shown(self, instance: TaskInstance) -> SafeString:
         """The params that it runs with: its own, or those of its version of the task; passwords hidden."""
+        # The page asks several times.
+        if _PARAMS not in instance.__dict__:
+            instance.__dict__[_PARAMS] = self._params(instance)
+        found: SafeString = instance.__dict__[_PARAMS]
+        return found
+
+    def _params(self, instance: TaskInstance) -> SafeString:
         revision = TaskRevision.objects.filter(task_id=instance.task_id, version=instance.task_version).first()
         definition = revision.definition if revision is not None else {}
         params = instance.params if instance.params is not None else definition.get("params")
@@ -242,50 +286,26 @@ class TaskInstanceAdmin(LedgerAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the instance with its executions and what can be done with it."""
+        """Show the instance with its attempts and what can be done with it; it follows what happens until the end."""
         instance = self.get_object(request, object_id)
         context = {**(extra_context or {})}
         if instance is not None:
             context |= {
+                **self._facts(request, instance),
                 "title": _("Instance %(number)s") % {"number": instance},
                 "subtitle": None,
-                "state_badge": badge(instance.state, instance.state_label),
-                "executions": self._executions(instance),
-                "gates": gates_shown(instance),
-                "stopping": _stopping(instance),
-                "page_actions": self._page_actions(request, instance),
-                "refresh": not instance.is_final,
+                "live_url": "" if instance.is_final else _page(instance.pk, "live"),
             }
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 
-    def _executions(self, instance: TaskInstance) -> list[dict[str, Any]]:
-        """Return the attempts, newest first; their app is not known here, only their addresses."""
-        attempts = instance.executions.filter(scheduled_for=instance.scheduled_for).order_by("-attempt", "-id")
-        return [
-            {
-                "number": link(reverse("admin:workers_execution_change", args=[each.pk]), f"#{each.pk}"),
-                "attempt": each.attempt,
-                "state": badge(each.state, each.get_state_display(), title=each.message),
-                "started": moment(each.started_at),
-                "took": duration(each.started_at, each.finished_at),
-                "message": each.message,
-                "log": link(reverse("admin:workers_execution_log", args=[each.pk]), _("Log")),
-            }
-            for each in attempts[:50]
-        ]
+    def _facts(self, request: HttpRequest, instance: TaskInstance) -> dict[str, Any]:
+        return instance_facts(instance, request.user, may_operate=self.has_operate_permission(request, instance))
 
-    def _page_actions(self, request: HttpRequest, instance: TaskInstance) -> list[dict[str, Any]]:
-        if not self.has_operate_permission(request, instance):
-            return []
-        if not instance.is_final:
-            offered = [] if _stopping(instance) else [_link_to(instance, "cancel", "cancel", _("Cancel"))]
-            if instance.state is InstanceState.RUNNING:
-                offered.append(_link_to(instance, "kill", "dangerous", _("Kill")))
-            return offered
-        if not Task.objects.filter(pk=instance.task_id).exists():
-            return []
-        return [{"url": _page(instance.pk, "rerun"), "icon": "replay", "label": _("Run again"), "main": True}]
+    def _live(self, request: HttpRequest, instance: TaskInstance) -> HttpResponse:
+        facts = self._facts(request, instance)
+        headers = {"Rota-Live": "ended" if instance.is_final else "goes on"}
+        return TemplateResponse(request, "admin/scheduling/taskinstance/live.html", facts, headers=headers)
 
     # What can be done
 
@@ -299,7 +319,12 @@ class TaskInstanceAdmin(LedgerAdmin):
             )
             for verb in ("cancel", "kill")
         ]
-        return stops + self.post_urls(("rerun", self._rerun)) + list(super().get_urls())
+        return [
+            *stops,
+            *self.post_urls(("rerun", self._rerun)),
+            *self.page_urls(("live", self._live)),
+            *super().get_urls(),
+        ]
 
     def _stop(self, request: HttpRequest, object_id: str, *, kill: bool) -> HttpResponse:
         """Ask first; do it when the answer comes."""
@@ -341,22 +366,6 @@ class TaskInstanceAdmin(LedgerAdmin):
     def rerun_chosen(self, request: HttpRequest, queryset: QuerySet[TaskInstance]) -> None:
         """Run the chosen instances again."""
         instance_actions.rerun(request, queryset[:MOST_AT_ONCE])
-
-
-def _link_to(instance: TaskInstance, verb: str, icon: str, label: str) -> dict[str, Any]:
-    return {"url": _page(instance.pk, verb), "icon": icon, "label": label, "main": False, "link": True}
-
-
-def _stopping(instance: TaskInstance) -> dict[str, Any] | None:
-    """Return who asked a running instance to stop, when, and how hard; None when nobody did."""
-    entry = QueueEntry.objects.filter(pk=instance.pk).first() if not instance.is_final else None
-    if entry is None or entry.cancel_requested_at is None:
-        return None
-    return {
-        "at": exact_moment(entry.cancel_requested_at),
-        "message": entry.cancel_message,
-        "killed": entry.kill_requested,
-    }
 
 
 def _entry_attempts(instance: TaskInstance) -> int:

@@ -10,7 +10,7 @@ from django.contrib import admin, messages
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
-from django.forms import Media
+from django.forms import Media, Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -21,7 +21,8 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin.base import RoleAwareAdmin, actor_of, may_in
-from accounts.admin.cells import NOTHING, badge, exact_moment, moment
+from accounts.admin.cells import NOTHING, badge, moment
+from accounts.admin.csv_export import Columns
 from accounts.admin.filters import NamespaceFilter
 from accounts.models import Namespace
 from accounts.permissions import permitted_namespaces, visible_to
@@ -35,14 +36,17 @@ from scheduling.admin.params_form import masked_params
 from scheduling.admin.pool_field import PoolField
 from scheduling.admin.preview import preview_panel
 from scheduling.admin.report import MOST_AT_ONCE, Report
+from scheduling.admin.task_buttons import row_buttons
+from scheduling.admin.task_charts import task_trend
+from scheduling.admin.task_columns import task_columns
 from scheduling.admin.task_fieldsets import read_only_fieldsets, task_fieldsets
 from scheduling.admin.task_form import TaskForm, task_form_class
+from scheduling.admin.task_page import live_facts, standing_facts
 from scheduling.admin.task_pages import task_page_urls
+from scheduling.admin.task_revisions import restore
 from scheduling.admin.task_words import task_zone, trigger_words
-from scheduling.domain.errors import InvalidField
 from scheduling.domain.handlers import catalogue
 from scheduling.models import Calendar, Pool, Task
-from scheduling.selectors import upcoming_fires
 from scheduling.services import delete_task, save_task
 from scheduling.task_state import TASK_STATE_LABELS, state_of
 
@@ -61,7 +65,8 @@ class TaskAdmin(RoleAwareAdmin):
     list_filter = (TaskStateFilter, NamespaceFilter, HandlerFilter, "trigger", QueueFilter)
     list_select_related = ("namespace", "clock")
     search_fields = ("name",)
-    search_help_text = gettext_lazy("Search by name")
+    search_help_text = gettext_lazy("Search by name or number")
+    live_list = True
     empty_hint = gettext_lazy("No task matches, or there is none yet.")
     sortable_by = ("name", "next_run")
     ordering = ("namespace_id", "name")
@@ -74,9 +79,24 @@ class TaskAdmin(RoleAwareAdmin):
     def media(self) -> Media:
         """The page's script shows the fields that the chosen trigger uses."""
         inherited: Media = super().media
-        return inherited + Media(js=["scheduling/task_form.js", "scheduling/preview.js"])
+        modules: list[Any] = [Script("scheduling/countdown.js", type="module")]
+        return inherited + Media(js=["scheduling/task_form.js", "scheduling/preview.js", *modules])
 
     # The list
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Task], search_term: str
+    ) -> tuple[QuerySet[Task], bool]:
+        """Find tasks whose name holds the text, and the one with that number."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        number = search_term.strip().removeprefix("#")
+        if number.isascii() and number.isdecimal() and int(number) < 2**31:
+            found |= queryset.filter(pk=int(number))
+        return found, may_repeat
+
+    def csv_columns(self) -> Columns:
+        """Return what a row of the exported list holds."""
+        return task_columns()
 
     def prepare_rows(self, request: HttpRequest, rows: Sequence[Task]) -> None:
         """Find each task's latest instance, and whether the reader may run it."""
@@ -120,12 +140,7 @@ class TaskAdmin(RoleAwareAdmin):
     @admin.display(description=gettext_lazy("actions"))
     def buttons(self, task: Task) -> SafeString:
         """Buttons of the list's own form, sent to the task's own address."""
-        if not task.__dict__.get(_MAY_OPERATE):
-            return format_html("{}", NOTHING)
-        verb, icon, label = ("pause", "pause", _("Pause")) if task.enabled else ("resume", "resume", _("Resume"))
-        return format_html(
-            "{}{}", _icon_button(task, "run", "play_arrow", _("Run now")), _icon_button(task, verb, icon, label)
-        )
+        return row_buttons(task) if task.__dict__.get(_MAY_OPERATE) else format_html("{}", NOTHING)
 
     # The form
 
@@ -180,33 +195,23 @@ class TaskAdmin(RoleAwareAdmin):
         return response
 
     def _facts(self, request: HttpRequest, task: Task) -> dict[str, Any]:
-        state, zone = state_of(task), task_zone(task)
-        try:
-            fires = [exact_moment(fire, zone=zone) for fire in upcoming_fires(task, count=5)]
-        except InvalidField:
-            fires = []
         return {
             "handler_label": _handler_label(task.handler),
-            "state_badge": badge(state, TASK_STATE_LABELS[state]),
-            "clock_error": task.clock.error,
-            "trigger_words": trigger_words(task),
-            "fires": fires,
-            "instances_url": f"{reverse('admin:scheduling_taskinstance_changelist')}?task={task.pk}",
-            "page_actions": self._page_actions(request, task),
+            "live_url": reverse("admin:scheduling_task_live", args=[task.pk]),
+            "trend": task_trend(task, request.user),
+            **self._live_facts(request, task),
+            **standing_facts(task),
         }
 
-    def _page_actions(self, request: HttpRequest, task: Task) -> list[dict[str, Any]]:
-        offered = []
-        if self.has_operate_permission(request, task):
-            offered.append(_page_action(task, "run", "play_arrow", _("Run now"), main=True))
-            offered.append(
-                _page_action(task, "pause", "pause", _("Pause"))
-                if task.enabled
-                else _page_action(task, "resume", "resume", _("Resume"))
-            )
-        if self.has_change_permission(request, task):
-            offered.append(_page_action(task, "duplicate", "content_copy", _("Duplicate")))
-        return offered
+    def _live_facts(self, request: HttpRequest, task: Task) -> dict[str, Any]:
+        may = {
+            "operate": self.has_operate_permission(request, task),
+            "change": self.has_change_permission(request, task),
+        }
+        return {"original": task, **live_facts(task, **may)}
+
+    def _live(self, request: HttpRequest, task: Task) -> HttpResponse:
+        return TemplateResponse(request, "admin/scheduling/task/live.html", self._live_facts(request, task))
 
     def get_form(
         self, request: HttpRequest, obj: Task | None = None, change: bool = False, **kwargs: Any
@@ -299,14 +304,18 @@ class TaskAdmin(RoleAwareAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Add one address for each thing that can be done with one task."""
         views = self.post_urls(
-            ("run", self._run), ("pause", self._pause), ("resume", self._resume), ("duplicate", self._duplicate)
+            ("run", self._run),
+            ("pause", self._pause),
+            ("resume", self._resume),
+            ("duplicate", self._duplicate),
+            ("restore", self._restore),
         )
         panel = self.admin_site.admin_view(self._preview)
         views += [
             path("preview/", panel, name="scheduling_task_preview"),
             path("<int:pk>/preview/", panel, name="scheduling_task_preview_stored"),
         ]
-        return views + task_page_urls(self) + list(super().get_urls())
+        return [*views, *self.page_urls(("live", self._live)), *task_page_urls(self), *super().get_urls()]
 
     def _preview(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
         task = None if pk is None else self.get_object(request, str(pk))
@@ -331,6 +340,9 @@ class TaskAdmin(RoleAwareAdmin):
         if not copies:
             return self.back(request, task)
         return HttpResponseRedirect(reverse("admin:scheduling_task_change", args=[copies[0].pk]))
+
+    def _restore(self, request: HttpRequest, task: Task) -> HttpResponse:
+        return restore(self, request, task)
 
     def _log(self, request: HttpRequest, task: Task, report: Report, sentence: str) -> None:
         """Write it into the page's history, which shows who did what."""
@@ -366,21 +378,3 @@ def _asked_handler(request: HttpRequest) -> str:
 def _handler_label(name: str) -> str:
     spec = catalogue.get(name)
     return spec.label if spec is not None else name
-
-
-def _icon_button(task: Task, verb: str, icon: str, label: str) -> SafeString:
-    url = reverse(f"admin:scheduling_task_{verb}", args=[task.pk])
-    return format_html(
-        '<button type="submit" class="rota-icon-button" formaction="{}" title="{}" aria-label="{}: {}">'
-        '<span class="material-symbols-outlined" aria-hidden="true">{}</span></button>',
-        url,
-        label,
-        label,
-        task.name,
-        icon,
-    )
-
-
-def _page_action(task: Task, verb: str, icon: str, label: str, *, main: bool = False) -> dict[str, Any]:
-    url = reverse(f"admin:scheduling_task_{verb}", args=[task.pk])
-    return {"url": url, "icon": icon, "label": label, "main": main}

@@ -60,14 +60,17 @@ def run_task_now(
     origin: Origin = Origin.MANUAL,
     actor: User | None = None,
     rerun_of: int | None = None,
+    whole_params: bool = False,
 ) -> TaskInstance:
     """Queue one run of ``task``; the same as `run_task`, for interfaces that have the task and a user.
+
+    With ``whole_params`` the params are all of them: what they do not name is not taken from the task.
 
     The run obeys the task's limits: under the overlap rule `skip` it may end as skipped at once. Raises
     PermissionDenied and ValidationError.
     """
     require(actor, Action.OPERATE, task.namespace_id)
-    merged = None if params is None else {**task.params, **params}
+    merged = None if params is None else {**({} if whole_params else task.params), **params}
     if merged is not None:
         _check_params(task, merged)
     if at is not None:

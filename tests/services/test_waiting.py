@@ -70,7 +70,8 @@ def test_a_retry_says_which_attempt_comes_and_when(conn: Connection) -> None:
     delayed = TaskInstance.objects.with_entry().get(pk=claim.instance_id)
     retry = gates(delayed)["retry"]
     assert shut(delayed) == ["retry"]
-    assert retry.sentence.startswith("Attempt 2 of 3 comes at ")
+    assert retry.sentence.startswith("Attempt 1 of 3 failed: ")
+    assert " Next at " in retry.sentence
     assert retry.opens_at == next_attempt_at(delayed) == delayed.queue_entry.run_at
     assert gates(delayed)["overlap"].passed, "it keeps its place"
     assert word(delayed) == "retry"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,14 +16,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.admin.base import LedgerAdmin
-from accounts.admin.cells import NOTHING, badge, duration, exact_moment, link, moment, text_block
+from accounts.admin.cells import badge, duration, exact_moment, link, moment, text_block
+from accounts.admin.csv_export import Columns
 from accounts.admin.filters import NamespaceFilter
-from scheduling.admin.filters import TaskFilter, TimeRangeFilter
+from scheduling.admin.filters import TaskFilter, TaskQueueFilter, TimeRangeFilter
 from scheduling.admin.instance import MOST_TASKS
 from scheduling.admin.ledger_row import ledger_row, prepare_ledger_rows
+from scheduling.admin.result_view import shown_result
 from scheduling.models import Task
 from workers.admin.filters import ExecutionStateFilter, InstanceFilter, NodeFilter
 from workers.admin.log_page import read_page, whole_text
+from workers.admin.result_download import result_download
 from workers.domain.states import ExecutionState
 from workers.models import Execution, Node
 
@@ -49,7 +51,16 @@ class ExecutionAdmin(LedgerAdmin):
         "log",
     )
     list_display_links = ("number",)
-    list_filter = (TimeRangeFilter, ExecutionStateFilter, TaskFilter, NodeFilter, NamespaceFilter, InstanceFilter)
+    list_filter = (
+        TimeRangeFilter,
+        ExecutionStateFilter,
+        TaskFilter,
+        TaskQueueFilter,
+        NodeFilter,
+        NamespaceFilter,
+        InstanceFilter,
+    )
+    live_list = True
     search_fields = ("id",)
     search_help_text = gettext_lazy("Search by number or task")
     empty_hint = gettext_lazy("No worker took anything within this time. Look further back, or at the nodes.")
@@ -78,7 +89,7 @@ class ExecutionAdmin(LedgerAdmin):
                 )
             },
         ),
-        (gettext_lazy("What became of it"), {"fields": ("reason", "message_shown", "result_shown")}),
+        (gettext_lazy("What became of it"), {"fields": ("reason", "message_shown")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Execution]:
@@ -110,6 +121,23 @@ class ExecutionAdmin(LedgerAdmin):
         names = dict(Node.objects.filter(pk__in={row.node_id for row in rows}).values_list("pk", "name"))
         for row in rows:
             row.__dict__[_NODE] = names.get(row.node_id)
+
+    def csv_columns(self) -> Columns:
+        """Return what a row of the exported list holds."""
+        return {
+            "execution": lambda each: each.pk,
+            "instance": lambda each: each.instance_id,
+            "task": lambda each: ledger_row(each).task,
+            "namespace": lambda each: ledger_row(each).namespace,
+            "state": lambda each: str(each.state),
+            "attempt": lambda each: each.attempt,
+            "node": lambda each: each.__dict__[_NODE],
+            "scheduled_for": lambda each: each.scheduled_for,
+            "started_at": lambda each: each.started_at,
+            "finished_at": lambda each: each.finished_at,
+            "reason": lambda each: each.reason,
+            "message": lambda each: each.message,
+        }
 
     # Columns and fields
 
@@ -184,13 +212,6 @@ class ExecutionAdmin(LedgerAdmin):
         """The sentence for people, with its line breaks."""
         return text_block(execution.message)
 
-    @admin.display(description=gettext_lazy("result"))
-    def result_shown(self, execution: Execution) -> SafeString:
-        """What the handler returned."""
-        if execution.result is None:
-            return format_html("{}", NOTHING)
-        return text_block(json.dumps(execution.result, ensure_ascii=False, indent=2))
-
     # The pages
 
     def get_urls(self) -> list[URLPattern]:
@@ -198,6 +219,7 @@ class ExecutionAdmin(LedgerAdmin):
         wrap = self.admin_site.admin_view
         return [
             path("<int:pk>/log/", wrap(self.log_view), name="workers_execution_log"),
+            path("<int:pk>/result/", wrap(self.result_view), name="workers_execution_result"),
             path("<int:pk>/log/download/", wrap(self.download_view), name="workers_execution_download"),
             *super().get_urls(),
         ]
@@ -210,6 +232,8 @@ class ExecutionAdmin(LedgerAdmin):
         context = {**(extra_context or {})}
         if execution is not None:
             context |= self._facts(execution)
+            if execution.result is not None:
+                context |= {"result": shown_result(execution.result), "result_url": _page(execution, "result")}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 
@@ -224,6 +248,14 @@ class ExecutionAdmin(LedgerAdmin):
             "took": self.took(execution),
             "running": execution.state == ExecutionState.RUNNING,
         }
+
+    def result_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Return what the handler returned, whole."""
+        execution = self.get_object(request, str(pk))
+        if execution is None:
+            missing: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))
+            return missing
+        return result_download(execution, as_csv=request.GET.get("as") == "csv")
 
     def log_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show one page of the log: from chunk ``from`` on, or up to chunk ``before``, or the last one.

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Func, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.filters import KnownChoiceFilter
 from scheduling.domain.states import EntryState
 from scheduling.models import QueueEntry
-from workers.domain.states import ExecutionState
+from workers.admin.node_page import HEALTH_WORDS
+from workers.conf import conf
+from workers.domain.states import ExecutionState, NodeHealth, NodeState
 from workers.models import Execution, Node
 from workers.models.execution import EXECUTION_STATE_LABELS
 
@@ -62,6 +66,47 @@ class NodeFilter(KnownChoiceFilter):
         """Narrow to the chosen node."""
         chosen = self.chosen()
         return queryset if chosen is None else queryset.filter(node_id=int(chosen))
+
+
+class NodeHealthFilter(KnownChoiceFilter):
+    """What a node is now, its silence included."""
+
+    title = _("health")
+    parameter_name = "health"
+    pills = True
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the words."""
+        return [(health.value, word) for health, word in HEALTH_WORDS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Node]) -> QuerySet[Node]:
+        """Narrow to the chosen one: the worker's own word, and how long ago it was heard of."""
+        chosen = self.chosen()
+        if chosen is None:
+            return queryset
+        if chosen == NodeHealth.STOPPED:
+            return queryset.filter(state=NodeState.STOPPED.value)
+        oldest = timezone.now() - timedelta(seconds=conf().lease_seconds)
+        if chosen == NodeHealth.LOST:
+            return queryset.filter(last_seen_at__lt=oldest).exclude(state=NodeState.STOPPED.value)
+        return queryset.filter(last_seen_at__gte=oldest, state=chosen)
+
+
+class NodeQueueFilter(KnownChoiceFilter):
+    """The queues that nodes serve, without the one that each serves by its own name."""
+
+    title = _("queue")
+    parameter_name = "queue"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the queues, by name."""
+        served = Node.objects.order_by().annotate(each=Func("queues", function="unnest")).values_list("each", flat=True)
+        return [(name, name) for name in sorted(set(served.distinct()[:MOST_NODES])) if not name.startswith("node:")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Node]) -> QuerySet[Node]:
+        """Narrow to the nodes that serve the chosen queue."""
+        chosen = self.chosen()
+        return queryset if chosen is None else queryset.filter(queues__contains=[chosen])
 
 
 class InstanceFilter(KnownChoiceFilter):

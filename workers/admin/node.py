@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -18,45 +19,81 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.admin.base import LedgerAdmin, actor_of, may_somewhere
 from accounts.admin.cells import absolute, badge, exact_moment, link, moment
+from accounts.admin.csv_export import Columns
 from accounts.roles import Action
 from workers.admin import node_drain
-from workers.domain.states import NodeHealth
+from workers.admin.filters import NodeHealthFilter, NodeQueueFilter
+from workers.admin.node_page import (
+    HEALTH_WORDS,
+    day_of,
+    day_strip,
+    history_words,
+    machine_words,
+    prepare_days,
+    running_on,
+    summary,
+)
 from workers.models import Node
 from workers.services import may_drain
-
-HEALTH_WORDS = {
-    NodeHealth.ONLINE: gettext_lazy("online"),
-    NodeHealth.DRAINING: gettext_lazy("draining"),
-    NodeHealth.STOPPED: gettext_lazy("stopped"),
-    NodeHealth.LOST: gettext_lazy("lost"),
-}
 
 
 @admin.register(Node)
 class NodeAdmin(LedgerAdmin):
     """The nodes. They belong to no namespace: whoever sees tasks may see where they run."""
 
-    list_display = ("name", "health", "heartbeat", "busy_slots", "queues_shown", "handlers_shown", "host", "version")
+    list_display = (
+        "name",
+        "health",
+        "heartbeat",
+        "busy_slots",
+        "machine_shown",
+        "day",
+        "queues_shown",
+        "handlers_shown",
+        "version",
+    )
     ordering = ("name",)
     search_fields = ("name", "host")
     search_help_text = gettext_lazy("Search by name or host")
     empty_hint = gettext_lazy("Nodes appear here when a worker starts: manage.py runworker")
     actions = ("drain_chosen", "resume_chosen")
+    live_list = True
+    list_filter = (NodeHealthFilter, NodeQueueFilter)
     change_form_template = "admin/workers/node/change_form.html"
     fields = (
         "name",
-        "health",
         "last_seen_exact",
         "started_exact",
         "host",
         "pid",
         "version",
-        "busy_slots",
         "queues_shown",
         "handlers_shown",
         "known_handlers_shown",
         "executions",
     )
+
+    def prepare_rows(self, request: HttpRequest, rows: Sequence[Node]) -> None:
+        """Find the last day of the page's nodes."""
+        prepare_days(rows)
+
+    def csv_columns(self) -> Columns:
+        """Return what a row of the exported list holds."""
+        return {
+            "node": lambda each: each.name,
+            "health": lambda each: each.health(timezone.now()).value,
+            "host": lambda each: each.host,
+            "version": lambda each: each.version,
+            "slots": lambda each: each.slots,
+            "busy": lambda each: each.busy,
+            "load": lambda each: each.machine.get("load"),
+            "memory_free_bytes": lambda each: each.machine.get("memory_free_bytes"),
+            "queues": lambda each: " ".join(each.queues),
+            "handlers": lambda each: " ".join(each.handlers),
+            "started_at": lambda each: each.started_at,
+            "last_seen_at": lambda each: each.last_seen_at,
+            "held_at": lambda each: each.held_at,
+        }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
         """Return all nodes."""
@@ -98,7 +135,8 @@ class NodeAdmin(LedgerAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Add the page that asks once more before draining, and the button that resumes."""
         asks = path("drain/", self.admin_site.admin_view(self._drain), name="workers_node_drain")
-        return [asks, *self.post_urls(("resume", self._resume)), *super().get_urls()]
+        live = self.page_urls(("live", self._live))
+        return [asks, *live, *self.post_urls(("resume", self._resume)), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -107,24 +145,35 @@ class NodeAdmin(LedgerAdmin):
         node = self.get_object(request, object_id)
         context = {**(extra_context or {})}
         if node is not None:
-            allowed = self.has_drain_permission(request)
-            context |= {
-                "state_badge": self.health(node),
-                "held": _held_words(node) if node.held_at is not None else "",
-                "may_drain": allowed,
-                "page_actions": [
-                    {
-                        "url": reverse("admin:workers_node_resume", args=[node.pk]),
-                        "icon": "play_arrow",
-                        "label": _("Resume"),
-                        "main": True,
-                    }
-                ]
-                if allowed and node.held_at is not None
-                else [],
-            }
+            context |= {**self._facts(request, node), "live_url": reverse("admin:workers_node_live", args=[node.pk])}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
+
+    def _facts(self, request: HttpRequest, node: Node) -> dict[str, Any]:
+        allowed = self.has_drain_permission(request)
+        resume = {
+            "url": reverse("admin:workers_node_resume", args=[node.pk]),
+            "icon": "play_arrow",
+            "label": _("Resume"),
+            "main": True,
+        }
+        return {
+            "original": node,
+            "state_badge": self.health(node),
+            "heartbeat": moment(node.last_seen_at),
+            "busy_slots": self.busy_slots(node),
+            "machine": machine_words(node),
+            "day": day_strip(node),
+            "day_summary": summary(day_of(node)),
+            "history": history_words(node),
+            **running_on(node, request.user),
+            "held": _held_words(node) if node.held_at is not None else "",
+            "may_drain": allowed,
+            "page_actions": [resume] if allowed and node.held_at is not None else [],
+        }
+
+    def _live(self, request: HttpRequest, node: Node) -> HttpResponse:
+        return TemplateResponse(request, "admin/workers/node/live.html", self._facts(request, node))
 
     def _drain(self, request: HttpRequest) -> HttpResponse:
         if not self.has_drain_permission(request):
@@ -177,6 +226,16 @@ class NodeAdmin(LedgerAdmin):
             min(node.busy, node.slots),
             words,
         )
+
+    @admin.display(description=gettext_lazy("machine"))
+    def machine_shown(self, node: Node) -> SafeString:
+        """Load and memory."""
+        return machine_words(node)
+
+    @admin.display(description=gettext_lazy("last 24 hours"))
+    def day(self, node: Node) -> SafeString:
+        """The last day as a strip."""
+        return day_strip(node)
 
     @admin.display(description=gettext_lazy("queues"))
     def queues_shown(self, node: Node) -> SafeString:

@@ -41,6 +41,11 @@ class NodeSerializer(StrictModelSerializer[Node]):
     queues = serializers.ListField(child=serializers.CharField(), read_only=True)
     handlers = serializers.ListField(child=serializers.CharField(), read_only=True)
     counts = serializers.DictField(child=serializers.IntegerField(), read_only=True)
+    machine = serializers.DictField(
+        child=serializers.FloatField(),
+        read_only=True,
+        help_text=_("As of the last heartbeat: load over a minute, CPUs, memory and what is free of it in bytes."),
+    )
 
     class Meta:
         model = Node
@@ -61,6 +66,7 @@ class NodeSerializer(StrictModelSerializer[Node]):
             "held_by",
             "held_reason",
             "counts",
+            "machine",
         ]
         read_only_fields = fields
 

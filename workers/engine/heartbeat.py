@@ -34,10 +34,12 @@ def heartbeat(
     state: NodeState,
     busy: int,
     counts: Mapping[str, int] | None = None,
+    machine: Mapping[str, float] | None = None,
 ) -> Heard | None:
     """Renew the leases of a worker; None when a newer incarnation has taken the node.
 
-    ``counts`` is what the worker has done since it started, by name; None leaves what was said before.
+    ``counts`` is what the worker has done since it started, by name, and ``machine`` how its machine does;
+    None leaves what was said before.
     A worker that hears None has lost its leases: it must stop what it runs and register anew.
     """
     row = conn.execute(
@@ -48,6 +50,7 @@ def heartbeat(
             "state": state.value,
             "busy": busy,
             "counts": Jsonb(dict(counts)) if counts is not None else None,
+            "machine": Jsonb(dict(machine)) if machine is not None else None,
         },
     ).fetchone()
     if row is None:

@@ -16,7 +16,7 @@ INSERT INTO rota_node (name, host, pid, incarnation, state, queues, handlers, kn
 VALUES (%(name)s, %(host)s, %(pid)s, nextval('rota_incarnation_seq'), 'online', %(queues)s, %(handlers)s,
     %(known_handlers)s, %(slots)s, 0, %(version)s, clock_timestamp(), clock_timestamp())
 ON CONFLICT (name) DO UPDATE SET host = excluded.host, pid = excluded.pid, incarnation = excluded.incarnation,
-    state = CASE WHEN rota_node.held_at IS NULL THEN 'online' ELSE 'draining' END, counts = '{}',
+    state = CASE WHEN rota_node.held_at IS NULL THEN 'online' ELSE 'draining' END, counts = '{}', machine = '{}',
     queues = excluded.queues, handlers = excluded.handlers,
     known_handlers = excluded.known_handlers, slots = excluded.slots, busy = 0, version = excluded.version,
     started_at = excluded.started_at, last_seen_at = excluded.last_seen_at

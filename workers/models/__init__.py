@@ -4,5 +4,6 @@ from workers.models.connection import Connection
 from workers.models.execution import Execution
 from workers.models.log import LogChunk
 from workers.models.node import Node
+from workers.models.node_change import NodeChange
 
-__all__ = ["Connection", "Execution", "LogChunk", "Node"]
+__all__ = ["Connection", "Execution", "LogChunk", "Node", "NodeChange"]

@@ -53,6 +53,8 @@ class Node(models.Model):
     held_reason = models.CharField(_("why it is held"), max_length=500, default="", db_default="")
     #: What its worker has done since it started, by name: claimed, succeeded, failed, refused, …
     counts = models.JSONField(_("has done"), default=dict, db_default=models.Value({}, models.JSONField()))
+    #: Load and memory of its machine as of the last heartbeat; see workers/runtime/machine.py.
+    machine = models.JSONField(_("machine"), default=dict, db_default=models.Value({}, models.JSONField()))
 
     class Meta:
         db_table = "rota_node"

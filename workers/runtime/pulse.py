@@ -21,6 +21,7 @@ from workers.conf import WorkersConf
 from workers.domain.states import NodeState
 from workers.engine.heartbeat import Heard, heartbeat
 from workers.engine.nodes import Registration
+from workers.runtime.machine import machine
 
 logger = logging.getLogger(__name__)
 
@@ -134,6 +135,7 @@ class Pulse:
                 state=NodeState.DRAINING if self._draining else NodeState.ONLINE,
                 busy=self._calls.busy(),
                 counts=self._calls.counts(),
+                machine=machine(),
             )
         except psycopg.Error as error:
             self._listener.lost(error)

@@ -1,0 +1,75 @@
+// Asks an address again and again while somebody looks at the page, less often while it does not answer.
+//
+// Whatever learns that something happened says so, and everything is asked for at once, at most once a second:
+//   document.dispatchEvent(new Event("rota:changed"))
+
+const SOONEST = 1000;
+const LONGEST_PAUSE = 60;
+
+const withoutTokens = (html) => html.replaceAll(/name="csrfmiddlewaretoken" value="[^"]*"/g, "");
+
+const isSelecting = (part) => {
+  const selection = document.getSelection();
+  return selection !== null && !selection.isCollapsed && part.contains(selection.anchorNode);
+};
+
+// Calls show(document) with each answer that differs from the one before; isBusy() puts it off. "Rota-Live: ended" in an
+// answer says that nothing will change any more: the page is loaded once more, to be shown whole.
+export const poll = (part, { address, seconds, isBusy, show }) => {
+  let last = null;
+  let timer = 0;
+  let asking = false;
+  let failures = 0;
+  let askedAt = 0;
+
+  const later = (pause) => {
+    clearTimeout(timer);
+    timer = setTimeout(ask, pause);
+  };
+  const inAWhile = () => later(Math.min(seconds * 2 ** failures, LONGEST_PAUSE) * 1000);
+  const busy = () => document.hidden || isSelecting(part) || isBusy();
+
+  const take = async (answer) => {
+    if (!answer.ok) {
+      throw new Error(`${answer.status}`);
+    }
+    const html = await answer.text();
+    if (answer.headers.get("Rota-Live") === "ended") {
+      window.location.reload();
+      return;
+    }
+    const said = withoutTokens(html);
+    if (said !== last && !busy()) {
+      last = said;
+      show(new DOMParser().parseFromString(html, "text/html"));
+    }
+  };
+
+  const ask = async () => {
+    if (asking || busy()) {
+      inAWhile();
+      return;
+    }
+    asking = true;
+    askedAt = Date.now();
+    try {
+      // A redirect leads to the log-in: the session is over, and what is shown stays.
+      await take(await fetch(address, { headers: { "Rota-Fragment": "1" }, redirect: "error" }));
+      failures = 0;
+    } catch {
+      failures += 1;
+    }
+    part.classList.toggle("rota-stale", failures > 1);
+    asking = false;
+    inAWhile();
+  };
+
+  const soon = () => later(Math.max(0, askedAt + SOONEST - Date.now()));
+  document.addEventListener("rota:changed", soon);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) {
+      soon();
+    }
+  });
+  inAWhile();
+};
