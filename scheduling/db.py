@@ -33,13 +33,10 @@ def sql_file(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def own_connection(purpose: str, *, statement_timeout_seconds: float | None = None) -> Connection:
-    """Open a connection outside Django's handling, in autocommit, for a loop or an engine verb.
+def connection_params(purpose: str) -> dict[str, Any]:
+    """Return libpq's parameters for a connection beside Django's; the embedded server is started if need be.
 
-    Plans are made anew for each execution: a plan that was cached while the queue was empty reads the
-    whole backlog later. ``purpose`` shows in pg_stat_activity. A statement that takes longer than
-    ``statement_timeout_seconds`` (None: as set for loops; 0: however long) is cancelled, and a server that is out
-    of reach is given up after about as long, so that no loop waits for ever. Raises psycopg.OperationalError.
+    ``purpose`` shows in pg_stat_activity. Raises psycopg.OperationalError.
     """
     try:
         params = dict(django_connection.get_connection_params())
@@ -52,7 +49,18 @@ def own_connection(purpose: str, *, statement_timeout_seconds: float | None = No
     params.setdefault("connect_timeout", 5)
     params |= {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
     params["tcp_user_timeout"] = 20_000
-    conn: Connection = psycopg.connect(**params, autocommit=True)
+    return params
+
+
+def own_connection(purpose: str, *, statement_timeout_seconds: float | None = None) -> Connection:
+    """Open a connection outside Django's handling, in autocommit, for a loop or an engine verb.
+
+    Plans are made anew for each execution: a plan that was cached while the queue was empty reads the
+    whole backlog later. ``purpose`` shows in pg_stat_activity. A statement that takes longer than
+    ``statement_timeout_seconds`` (None: as set for loops; 0: however long) is cancelled, and a server that is out
+    of reach is given up after about as long, so that no loop waits for ever. Raises psycopg.OperationalError.
+    """
+    conn: Connection = psycopg.connect(**connection_params(purpose), autocommit=True)
     conn.execute("SET plan_cache_mode = force_custom_plan")
     conn.execute("SET timezone = 'UTC'")
     seconds = conf().STATEMENT_TIMEOUT_SECONDS if statement_timeout_seconds is None else statement_timeout_seconds

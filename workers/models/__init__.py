@@ -3,6 +3,7 @@
 from workers.models.connection import Connection
 from workers.models.execution import Execution
 from workers.models.log import LogChunk
+from workers.models.log_watch import LogWatch
 from workers.models.node import Node
 
-__all__ = ["Connection", "Execution", "LogChunk", "Node"]
+__all__ = ["Connection", "Execution", "LogChunk", "LogWatch", "Node"]
