@@ -74,7 +74,7 @@ def test_colours_of_a_terminal_are_left_out_of_the_page_and_kept_in_the_download
 
     assert "red\n" in page
     assert "\x1b" not in page
-    assert download.content.decode() == "\x1b[31mred\x1b[0m\n加油\n"
+    assert b"".join(download.streaming_content).decode() == "\x1b[31mred\x1b[0m\n加油\n"
     assert download["Content-Type"] == "text/plain; charset=utf-8"
     assert f"execution-{execution.pk}.log" in download["Content-Disposition"]
 
