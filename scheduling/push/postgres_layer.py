@@ -47,10 +47,16 @@ WHERE NOT EXISTS (SELECT FROM renewed)
 
 # Whole rows at once, and those that somebody else deletes just now are left to them.
 _TIDY = (
-    "DELETE FROM channels_postgres_message WHERE id IN (SELECT id FROM channels_postgres_message "
-    "WHERE expire < clock_timestamp() ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED)",
-    "DELETE FROM channels_postgres_groupchannel WHERE id IN (SELECT id FROM channels_postgres_groupchannel "
-    "WHERE expire < clock_timestamp() ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED)",
+    """
+    DELETE FROM channels_postgres_message WHERE id IN (
+        SELECT id FROM channels_postgres_message
+        WHERE expire < clock_timestamp() ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED)
+    """,
+    """
+    DELETE FROM channels_postgres_groupchannel WHERE id IN (
+        SELECT id FROM channels_postgres_groupchannel
+        WHERE expire < clock_timestamp() ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED)
+    """,
 )
 
 
@@ -94,9 +100,7 @@ class PostgresLayer(PostgresChannelLayer):
     async def group_add(self, group: str, channel: str) -> None:
         """Make ``channel`` a member of ``group`` for `MEMBER_SECONDS`, or renew that."""
         self.require_valid_group_name(group)
-        await self._execute(
-            _RENEW, {"group": self._group_key(group), "channel": channel, "seconds": self.group_expiry}
-        )
+        await self._execute(_RENEW, {"group": self._group_key(group), "channel": channel, "seconds": self.group_expiry})
 
     async def group_discard(self, group: str, channel: str, expire: int | None = None) -> None:
         """Take ``channel`` out of ``group``."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from scheduling.db import Connection
 from scheduling.services import run_task_now
@@ -133,14 +133,14 @@ def test_a_lost_connection_is_said_and_mended_without_a_gap(conn: Connection, op
     hand = Hand(conn, execution)
     hand.write("before\n")
     page = open_page(make_user(superuser=True))
-    sockets = []
+    sockets: list[WebSocketRoute] = []
     cut = {"now": False}
 
-    def between(route: object) -> None:
+    def between(route: WebSocketRoute) -> None:
         if cut["now"]:
-            route.close(code=1012, reason="restart")  # type: ignore[attr-defined] # Playwright's WebSocketRoute
+            route.close(code=1012, reason="restart")
             return
-        route.connect_to_server()  # type: ignore[attr-defined]
+        route.connect_to_server()
         sockets.append(route)
 
     page.route_web_socket("**/ws/**", between)

@@ -115,6 +115,7 @@ class Hand:
     def end(self, state: str = "succeeded") -> None:
         """End the execution."""
         self._conn.execute(
-            "UPDATE rota_execution SET state = %s, finished_at = clock_timestamp() WHERE id = %s AND scheduled_for = %s",
+            "UPDATE rota_execution SET state = %s, finished_at = clock_timestamp() "
+            "WHERE id = %s AND scheduled_for = %s",
             [state, self._execution.pk, self._execution.scheduled_for],
         )

@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from accounts.roles import Role
 from scheduling.db import Connection
@@ -118,20 +119,23 @@ def test_a_page_of_another_site_gets_no_socket_although_the_browser_sends_the_co
     address = f"{server.replace('http', 'ws', 1)}/ws/executions/{execution.pk}/log"
     for origin in ("https://evil.example", "null", f"{server}.evil.example", "http://localhost:1"):
         with pytest.raises(InvalidStatus) as refused:
-            connect(address, origin=origin, additional_headers=cookie)  # type: ignore[arg-type] # any text
+            connect(address, origin=Origin(origin), additional_headers=cookie)
         assert refused.value.response.status_code == 403
     with pytest.raises(InvalidStatus):
         connect(address, additional_headers=cookie)
-    with connect(address, origin=server, additional_headers=cookie) as mine:  # type: ignore[arg-type] # any text
+    with connect(address, origin=Origin(server), additional_headers=cookie) as mine:
         assert json.loads(mine.recv(timeout=10))["chunks"][0]["text"] == "mine\n"
 
 
 def test_a_reader_who_is_not_logged_in_is_told_so(conn: Connection, server: str) -> None:
     execution = running_execution(conn)
-    with connect(
-        f"{server.replace('http', 'ws', 1)}/ws/executions/{execution.pk}/log",
-        origin=server,  # type: ignore[arg-type] # any text
-    ) as nobody, pytest.raises(ConnectionClosed) as closed:
+    with (
+        connect(
+            f"{server.replace('http', 'ws', 1)}/ws/executions/{execution.pk}/log",
+            origin=Origin(server),
+        ) as nobody,
+        pytest.raises(ConnectionClosed) as closed,
+    ):
         nobody.recv(timeout=10)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4401

@@ -13,6 +13,7 @@ import pytest
 from channels.layers import channel_layers, get_channel_layer
 from channels_postgres.core import ASYNCIO_EVENT_CHANNEL_MAPPING
 from django.core.exceptions import ImproperlyConfigured
+from psycopg import sql
 
 from config.channel_layers import channel_layer
 from scheduling.db import Connection
@@ -68,7 +69,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     async def whole() -> None:
         try:
             await main()
-            await heard(lambda: ears()._task is None or ears()._task.done())
+            await heard(lambda: (task := ears()._task) is None or task.done())
         finally:
             await close_pool()
             if hasattr(layer := get_channel_layer(), "close_pools"):
@@ -134,7 +135,7 @@ def test_the_worker_pushes_for_a_log_that_is_watched_and_asks_nobody_else(conn: 
 
 def count(conn: Connection, table: str) -> int:
     """How many rows."""
-    row = conn.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+    row = conn.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -148,7 +149,9 @@ def test_a_push_that_nobody_listens_to_writes_nothing_to_the_database(conn: Conn
 
 
 def test_an_ear_whose_connection_was_ended_listens_again_by_itself(conn: Connection) -> None:
-    end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'rota sockets listener'"
+    end = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'rota sockets listener'"
+    )
 
     async def main() -> None:
         async with ears().listening("log.2") as more:
@@ -171,9 +174,8 @@ def test_what_a_dead_web_server_left_behind_is_cleared_away(conn: Connection) ->
         await send_pushes(["log.3"])
         for table in ("channels_postgres_message", "channels_postgres_groupchannel"):
             assert await asyncio.to_thread(count, conn, table) == 1
-            await asyncio.to_thread(
-                conn.execute, f"UPDATE {table} SET expire = clock_timestamp() - interval '1 second'".encode()
-            )
+            late = sql.SQL("UPDATE {} SET expire = clock_timestamp() - interval '1 second'")
+            await asyncio.to_thread(conn.execute, late.format(sql.Identifier(table)))
         await dead.tidy()
 
     run(main)
@@ -189,7 +191,9 @@ def test_ten_thousand_sockets_one_after_the_other_leave_no_queue_and_no_lock_beh
 
     run(main)
     assert ASYNCIO_EVENT_CHANNEL_MAPPING == {}
-    row = conn.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()").fetchone()
+    row = conn.execute(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+    ).fetchone()
     assert row == (0,)
 
 

@@ -18,9 +18,9 @@ from accounts.api.responses import INVALID, MISSING, UNAUTHENTICATED
 from scheduling.api.history import task_name
 from workers.api.execution_filters import ExecutionFilter
 from workers.api.execution_serializers import (
+    MOST_INDEXED,
     ExecutionSerializer,
     ExecutionSummarySerializer,
-    MOST_INDEXED,
     LogIndexRangeSerializer,
     LogIndexSerializer,
     LogMatchesSerializer,

@@ -146,9 +146,7 @@ def _after(query: bytes) -> int:
 
 
 def _chunks(found: Look) -> str:
-    chunks = [
-        {"seq": row.seq, "stream": row.stream, "at": row.at.isoformat(), "text": row.text} for row in found.rows
-    ]
+    chunks = [{"seq": row.seq, "stream": row.stream, "at": row.at.isoformat(), "text": row.text} for row in found.rows]
     return _json({"type": "chunks", "chunks": chunks})
 
 

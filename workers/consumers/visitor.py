@@ -52,7 +52,5 @@ def followed(user: Somebody, execution_id: int) -> Followed | None:
     fresh = User.objects.filter(pk=user.pk, is_active=True).first()
     if fresh is None:
         return None
-    row = (
-        Execution.objects.visible_to(fresh).filter(pk=execution_id).values_list("pk", "scheduled_for").first()
-    )
+    row = Execution.objects.visible_to(fresh).filter(pk=execution_id).values_list("pk", "scheduled_for").first()
     return None if row is None else Followed(*row)

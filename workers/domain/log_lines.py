@@ -52,9 +52,7 @@ class Found:
     total: int = 0
 
 
-def search(
-    chunks: Iterable[tuple[str, str]], text: str, *, stream: str | None = None, most: int = 10_000
-) -> Found:
+def search(chunks: Iterable[tuple[str, str]], text: str, *, stream: str | None = None, most: int = 10_000) -> Found:
     """Find ``text`` without regard to case in chunks of (stream, text), also where a line was cut between two chunks.
 
     Every chunk of the log must be given, from the first on; with ``stream``, only lines of that one are found. At most

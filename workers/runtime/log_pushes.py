@@ -87,9 +87,7 @@ class LogPushes:
                 close_quietly(conn)
                 runner.run(close_pool())
 
-    def _push(
-        self, conn: Connection | None, ids: set[int], runner: asyncio.Runner
-    ) -> tuple[Connection | None, bool]:
+    def _push(self, conn: Connection | None, ids: set[int], runner: asyncio.Runner) -> tuple[Connection | None, bool]:
         try:
             if conn is None or conn.closed:
                 conn = own_connection("log pushes")

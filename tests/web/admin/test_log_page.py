@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import chain
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -70,7 +71,7 @@ def test_colours_of_a_terminal_are_left_out_of_the_page_and_kept_in_the_download
     make_log(execution, ("stdout", "\x1b[31mred\x1b[0m\n"), ("stderr", "加油\n"))
 
     page = root.get(reverse("admin:workers_execution_log", args=[execution.pk])).content.decode()
-    download = root.get(reverse("admin:workers_execution_download", args=[execution.pk]))
+    download: Any = root.get(reverse("admin:workers_execution_download", args=[execution.pk]))
 
     assert "red\n" in page
     assert "\x1b" not in page
