@@ -1,9 +1,15 @@
-"""The ASGI application: HTTP now; websockets join here."""
+"""The ASGI application: HTTP, and websockets for logs that are followed."""
 
+from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
 from config.env import use_settings
 
 use_settings("config.settings")
 
-application = get_asgi_application()
+http = get_asgi_application()
+
+# After Django was set up: what follows imports models.
+from workers.consumers.routing import websocket_application  # noqa: E402 - see above
+
+application = ProtocolTypeRouter({"http": http, "websocket": websocket_application()})

@@ -8,6 +8,7 @@ import django_stubs_ext
 from django.utils.translation import gettext_lazy as _
 
 from config.admin_theme import UNFOLD  # noqa: F401 - django-unfold reads settings.UNFOLD
+from config.channel_layers import channel_layer
 from config.database.settings import database_config
 from config.env import env_bool, env_int, env_list, env_path, env_prefixed, env_secret, env_str
 from config.secret_key import secret_key
@@ -41,6 +42,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
+    "channels_postgres",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -80,6 +82,9 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 DATABASES: dict[str, Any] = {"default": database_config(DATABASE_URL, ROTA_HOME)}
+# Hints to open pages that there is something new. Losing one costs a second; the rows are the truth.
+REDIS_URL = env_secret("REDIS_URL")
+CHANNEL_LAYERS: dict[str, Any] = {"default": channel_layer(REDIS_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"

@@ -33,14 +33,10 @@ def sql_file(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def own_connection(purpose: str, *, statement_timeout_seconds: float | None = None) -> Connection:
-    """Open a connection outside Django's handling, in autocommit, for a loop or an engine verb.
+def connection_params(purpose: str) -> dict[str, Any]:
+    """Return libpq's parameters for a connection beside Django's; the embedded server is started if need be.
 
-    No statement is prepared, so each is planned for its values: a plan that was cached while the queue was empty reads
-    the whole backlog later, and behind PgBouncer the next statement may meet another session. ``purpose`` shows in
-    pg_stat_activity. A statement that takes longer than ``statement_timeout_seconds`` (None: as set for loops; 0:
-    however long) is cancelled, and a server that is out of reach is given up after about as long, so that no loop
-    waits for ever. Raises psycopg.OperationalError.
+    ``purpose`` shows in pg_stat_activity. Raises psycopg.OperationalError.
     """
     try:
         params = dict(django_connection.get_connection_params())
@@ -53,7 +49,19 @@ def own_connection(purpose: str, *, statement_timeout_seconds: float | None = No
     params.setdefault("connect_timeout", 5)
     params |= {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
     params["tcp_user_timeout"] = 20_000
-    conn: Connection = psycopg.connect(**params, autocommit=True, prepare_threshold=None)
+    return params
+
+
+def own_connection(purpose: str, *, statement_timeout_seconds: float | None = None) -> Connection:
+    """Open a connection outside Django's handling, in autocommit, for a loop or an engine verb.
+
+    No statement is prepared, so each is planned for its values: a plan that was cached while the queue was empty reads
+    the whole backlog later, and behind PgBouncer the next statement may meet another session. ``purpose`` shows in
+    pg_stat_activity. A statement that takes longer than ``statement_timeout_seconds`` (None: as set for loops; 0:
+    however long) is cancelled, and a server that is out of reach is given up after about as long, so that no loop
+    waits for ever. Raises psycopg.OperationalError.
+    """
+    conn: Connection = psycopg.connect(**connection_params(purpose), autocommit=True, prepare_threshold=None)
     conn.execute("SET timezone = 'UTC'")
     seconds = conf().STATEMENT_TIMEOUT_SECONDS if statement_timeout_seconds is None else statement_timeout_seconds
     conn.execute(sql.SQL("SET statement_timeout = {}").format(sql.Literal(round(seconds * 1000))))

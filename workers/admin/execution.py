@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -25,9 +25,11 @@ from scheduling.admin.ledger_row import ledger_row, prepare_ledger_rows
 from scheduling.admin.result_view import shown_result
 from scheduling.models import Task
 from workers.admin.filters import ExecutionStateFilter, InstanceFilter, NodeFilter
-from workers.admin.log_page import read_page, whole_text
+from workers.admin.log_page import read_page
+from workers.admin.log_words import log_words
 from workers.admin.result_download import result_download
 from workers.domain.states import ExecutionState
+from workers.log_text import log_file
 from workers.models import Execution, Node
 
 _NODE = "_rota_node_name"
@@ -279,18 +281,17 @@ class ExecutionAdmin(LedgerAdmin):
             "title": _("Log of execution %(number)s") % {"number": execution},
             "page": read_page(execution, start=start, before=before),
             "refresh": running and at_end,
+            "words": log_words(),
         }
         return TemplateResponse(request, "admin/workers/execution/log.html", context)
 
-    def download_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def download_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """Return the whole log as a text file."""
         execution = self.get_object(request, str(pk))
         if execution is None:
             missing: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))
             return missing
-        response = HttpResponse(whole_text(execution), content_type="text/plain; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="execution-{execution.pk}.log"'
-        return response
+        return log_file(request, execution)
 
 
 def _page(execution: Execution, name: str) -> str:

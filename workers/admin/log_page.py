@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.db.models import Func, IntegerField, QuerySet
 
+from workers.log_text import chunks_of
 from workers.models import Execution, LogChunk
 
 #: One page holds at most so much text, and at least one chunk.
@@ -41,11 +42,6 @@ class LogPage:
     later: int | None = None
 
 
-def chunks_of(execution: Execution) -> QuerySet[LogChunk]:
-    """Return the chunks of an execution in order; its moment tells the partition they are in."""
-    return LogChunk.objects.filter(execution_id=execution.pk, scheduled_for=execution.scheduled_for).order_by("seq")
-
-
 def read_page(execution: Execution, *, start: int | None = None, before: int | None = None) -> LogPage:
     """Return the page that begins at ``start``, or that ends just before ``before``; without both, the last.
 
@@ -66,11 +62,6 @@ def read_page(execution: Execution, *, start: int | None = None, before: int | N
     page.later = last + 1 if chunks.filter(seq__gt=last).exists() else None
     page.passages = list(_passages(chunks.filter(seq__gte=first, seq__lte=last)))
     return page
-
-
-def whole_text(execution: Execution) -> str:
-    """Return the whole log as it was written; the worker caps it, so it fits in memory."""
-    return "".join(chunks_of(execution).values_list("body", flat=True).iterator(chunk_size=64))
 
 
 def _fitting(rows: QuerySet[LogChunk, tuple[int, int]]) -> list[int]:

@@ -19,6 +19,12 @@ EXECUTION_STATE_CHOICES = [(state.value, label) for state, label in EXECUTION_ST
 #: How many chunks of a log one answer can hold.
 MOST_CHUNKS = 500
 
+#: How many chunks one answer of the index can hold.
+MOST_INDEXED = 50_000
+
+#: What is looked for in a log is no longer than this.
+LONGEST_SEARCH = 500
+
 
 class ExecutionSummarySerializer(StrictModelSerializer[Execution]):
     """One attempt at an instance, without its result."""
@@ -103,3 +109,47 @@ class LogSerializer(serializers.Serializer[Any]):
     chunks = ChunkSerializer(many=True)
     next_after = serializers.IntegerField(help_text=_("Give this as `after` to go on without a gap or a double."))
     complete = serializers.BooleanField(help_text=_("The execution has ended, and nothing follows."))
+
+
+class LogIndexRangeSerializer(serializers.Serializer[Any]):
+    """Which part of an index is asked for."""
+
+    after = serializers.IntegerField(
+        min_value=-1,
+        max_value=2**31 - 1,
+        default=-1,
+        help_text=_("Only chunks whose `seq` is greater: `next_after` of the answer before."),
+    )
+
+
+class LogIndexSerializer(serializers.Serializer[Any]):
+    """The chunks of a log, a list for each property, all of the same length."""
+
+    seq = serializers.ListField(child=serializers.IntegerField())
+    stream = serializers.ListField(child=serializers.CharField())
+    at = serializers.ListField(child=MomentField())
+    bytes = serializers.ListField(child=serializers.IntegerField())
+    lines = serializers.ListField(child=serializers.IntegerField(), help_text=_("How many lines end in the chunk."))
+    unended = serializers.ListField(
+        child=serializers.BooleanField(), help_text=_("Whether the last line of the chunk goes on.")
+    )
+    next_after = serializers.IntegerField(help_text=_("Give this as `after` to go on without a gap or a double."))
+    state = serializers.CharField(help_text=_("Of the execution."))
+    more = serializers.BooleanField(help_text=_("There are more chunks already."))
+    complete = serializers.BooleanField(help_text=_("The execution has ended, and nothing follows."))
+
+
+class LogSearchSerializer(serializers.Serializer[Any]):
+    """What is looked for in a log."""
+
+    text = serializers.CharField(max_length=LONGEST_SEARCH, trim_whitespace=False)
+    stream = serializers.CharField(
+        max_length=10, default="", allow_blank=True, help_text=_("Only lines of this stream.")
+    )
+
+
+class LogMatchesSerializer(serializers.Serializer[Any]):
+    """Where a text was found."""
+
+    lines = serializers.ListField(child=serializers.IntegerField(), help_text=_("At most 10000 of them, in order."))
+    total = serializers.IntegerField(help_text=_("How many lines hold the text."))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import OuterRef, Subquery
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponseBase
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import viewsets
+from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,12 +18,18 @@ from accounts.api.responses import INVALID, MISSING, UNAUTHENTICATED
 from scheduling.api.history import task_name
 from workers.api.execution_filters import ExecutionFilter
 from workers.api.execution_serializers import (
+    MOST_INDEXED,
     ExecutionSerializer,
     ExecutionSummarySerializer,
+    LogIndexRangeSerializer,
+    LogIndexSerializer,
+    LogMatchesSerializer,
     LogRangeSerializer,
+    LogSearchSerializer,
     LogSerializer,
 )
-from workers.models import Execution, LogChunk, Node
+from workers.log_text import chunks_of, log_file, log_index, search_log
+from workers.models import Execution, Node
 from workers.models.execution import ExecutionQuerySet
 
 
@@ -91,11 +97,9 @@ class ExecutionViewSet(viewsets.ReadOnlyModelViewSet[Execution]):
         after, limit = asked.validated_data["after"], asked.validated_data["limit"]
         # The execution is read before its chunks: a log is stored before the end that it belongs to.
         execution = self.get_object()
-        chunks = LogChunk.objects.filter(
-            execution_id=execution.pk, scheduled_for=execution.scheduled_for, seq__gt=after
-        ).order_by("seq")
+        chunks = chunks_of(execution).filter(seq__gt=after)
         if asked.validated_data["render"] == "text":
-            return _file(execution, chunks.values_list("body", flat=True))
+            return log_file(request._request, execution, after=after)
         found = list(chunks[: limit + 1])
         shown = found[:limit]
         body = {
@@ -105,10 +109,55 @@ class ExecutionViewSet(viewsets.ReadOnlyModelViewSet[Execution]):
         }
         return Response(LogSerializer(body).data)
 
-
-def _file(execution: Execution, texts: Any) -> HttpResponse:
-    return HttpResponse(
-        "".join(texts),
-        content_type="text/plain; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="execution-{execution.pk}.log"'},
+    @extend_schema(
+        operation_id="index_log",
+        summary="Show what chunks a log has",
+        description=(
+            "Sizes, lines and moments without the text, one list for each, so that a viewer of a long log finds the "
+            "chunks that it needs. A line ends at a newline, or where another stream writes before it was ended."
+        ),
+        parameters=[LogIndexRangeSerializer],
+        responses={200: LogIndexSerializer, 400: INVALID, 401: UNAUTHENTICATED, 404: MISSING},
     )
+    @action(detail=True, methods=["get"], url_path="log/index", filterset_class=None, pagination_class=None)
+    def log_index(self, request: Request, pk: str) -> Response:
+        """Return a range of the index."""
+        asked = _asked(LogIndexRangeSerializer(data=request.query_params), request)
+        execution = self.get_object()
+        rows = log_index(execution, after=asked["after"], most=MOST_INDEXED + 1)
+        shown = rows[:MOST_INDEXED]
+        seq, stream, at, size, lines, unended = zip(*shown, strict=True) if shown else ((), (), (), (), (), ())
+        body = {
+            "seq": seq,
+            "stream": stream,
+            "at": at,
+            "bytes": size,
+            "lines": lines,
+            "unended": unended,
+            "next_after": seq[-1] if seq else asked["after"],
+            "state": execution.state,
+            "more": len(rows) > len(shown),
+            "complete": execution.finished_at is not None and len(rows) == len(shown),
+        }
+        return Response(LogIndexSerializer(body).data)
+
+    @extend_schema(
+        operation_id="search_log",
+        summary="Search a log",
+        description="The numbers, from 1, of the lines that hold a text; upper and lower case are the same.",
+        parameters=[LogSearchSerializer],
+        responses={200: LogMatchesSerializer, 400: INVALID, 401: UNAUTHENTICATED, 404: MISSING},
+    )
+    @action(detail=True, methods=["get"], url_path="log/search", filterset_class=None, pagination_class=None)
+    def log_search(self, request: Request, pk: str) -> Response:
+        """Return the lines that hold a text."""
+        asked = _asked(LogSearchSerializer(data=request.query_params), request)
+        found = search_log(self.get_object(), asked["text"], stream=asked["stream"] or None)
+        return Response({"lines": [line + 1 for line in found.lines], "total": found.total})
+
+
+def _asked(asked: serializers.Serializer[Any], request: Request) -> dict[str, Any]:
+    refuse_unknown(request.query_params, asked.fields)
+    asked.is_valid(raise_exception=True)
+    valid: dict[str, Any] = asked.validated_data
+    return valid

@@ -16,7 +16,7 @@ DROP FUNCTION rota_node_changed();
 
 class Migration(migrations.Migration):
 
-    dependencies = [("workers", "0003_statistics")]
+    dependencies = [("workers", "0004_live_log")]
 
     operations = [
         migrations.AddField(

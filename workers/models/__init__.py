@@ -3,7 +3,8 @@
 from workers.models.connection import Connection
 from workers.models.execution import Execution
 from workers.models.log import LogChunk
+from workers.models.log_watch import LogWatch
 from workers.models.node import Node
 from workers.models.node_change import NodeChange
 
-__all__ = ["Connection", "Execution", "LogChunk", "Node", "NodeChange"]
+__all__ = ["Connection", "Execution", "LogChunk", "LogWatch", "Node", "NodeChange"]

@@ -25,6 +25,7 @@ from workers.engine.complete import Completed, Report, complete
 from workers.engine.store_log import store_log
 from workers.runtime.held_entries import AGAIN_SECONDS, LOCK_TIMEOUT, held_among
 from workers.runtime.log_buffer import Chunk, LogBuffer
+from workers.runtime.log_pushes import LogPushes
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class Writer:
         self._dropped = False
         self._conn: Connection | None = None
         self._unstored: list[Chunk] = []
+        self._pushes = LogPushes()
         #: Of the batch that is under way, by lease: what the database has not acknowledged.
         self._unwritten: dict[int, Report] = {}
         #: By lease: reports of entries that somebody else has locked.
@@ -170,6 +172,7 @@ class Writer:
                 self._changed.notify_all()
         self._watch.end()
         close_quietly(self._conn)
+        self._pushes.close()
 
     def _write(self, batch: Sequence[Ended]) -> None:
         if not batch and not self._unstored and not self._held:
@@ -193,6 +196,7 @@ class Writer:
     def _store_log(self, conn: Connection) -> None:
         try:
             store_log(conn, self._unstored)
+            self._pushes.stored({chunk.execution_id for chunk in self._unstored})
         except psycopg.OperationalError:
             raise
         except psycopg.Error as error:
@@ -265,6 +269,7 @@ class Writer:
 
     def _after(self, conn: Connection, reports: Sequence[Report], done: Completed) -> None:
         self._on_written(reports, done)
+        self._pushes.stored(report.lease_id for report in reports)
         if done.retries:
             self._notifier.send(CLOCK_CHANNEL, [ENTRIES])
         admit_freed(conn, done.gates, done.pools).announce(self._notifier)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import chain
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -70,11 +71,11 @@ def test_colours_of_a_terminal_are_left_out_of_the_page_and_kept_in_the_download
     make_log(execution, ("stdout", "\x1b[31mred\x1b[0m\n"), ("stderr", "加油\n"))
 
     page = root.get(reverse("admin:workers_execution_log", args=[execution.pk])).content.decode()
-    download = root.get(reverse("admin:workers_execution_download", args=[execution.pk]))
+    download: Any = root.get(reverse("admin:workers_execution_download", args=[execution.pk]))
 
     assert "red\n" in page
     assert "\x1b" not in page
-    assert download.content.decode() == "\x1b[31mred\x1b[0m\n加油\n"
+    assert b"".join(download.streaming_content).decode() == "\x1b[31mred\x1b[0m\n加油\n"
     assert download["Content-Type"] == "text/plain; charset=utf-8"
     assert f"execution-{execution.pk}.log" in download["Content-Disposition"]
 

@@ -17,7 +17,8 @@ class Answer:
     def __init__(self, response: Any) -> None:
         self.status: int = response.status_code
         self.headers: Any = response.headers
-        self.text: str = response.content.decode()
+        content = b"".join(response.streaming_content) if response.streaming else response.content
+        self.text: str = content.decode()
         self._json = response.json if "json" in response.headers.get("Content-Type", "") else None
 
     @property

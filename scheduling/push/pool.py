@@ -1,0 +1,65 @@
+"""One pool of asynchronous connections for each event loop, for what many sockets read and write."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from scheduling.db import connection_params
+
+#: However many sockets are open, no more connections than this; they take turns, each for milliseconds.
+MOST_CONNECTIONS = 6
+
+#: How long a turn is waited for, and a statement runs, in seconds.
+PATIENCE_SECONDS = 10.0
+
+Pool = AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]
+
+_pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = weakref.WeakKeyDictionary()
+
+
+async def pool() -> Pool:
+    """Return the pool of the running event loop; its connections are in autocommit, and none is open while idle.
+
+    Raises psycopg.OperationalError when the embedded server does not start; taking a connection raises it (as
+    psycopg_pool.PoolTimeout) when the database is out of reach.
+    """
+    loop = asyncio.get_running_loop()
+    found = _pools.get(loop)
+    if found is None:
+        # It may have to start the embedded server, which takes a second.
+        params = await asyncio.to_thread(connection_params, "sockets")
+        found = _pools.get(loop)
+    if found is None:
+        found = AsyncConnectionPool(
+            kwargs={**params, "autocommit": True},
+            min_size=0,
+            max_size=MOST_CONNECTIONS,
+            timeout=PATIENCE_SECONDS,
+            max_idle=60.0,
+            reconnect_timeout=PATIENCE_SECONDS,
+            configure=_configure,
+            check=AsyncConnectionPool.check_connection,
+            open=False,
+        )
+        _pools[loop] = found
+        await found.open()
+    return found
+
+
+async def close_pool() -> None:
+    """Close the pool of the running event loop, if it has one."""
+    found = _pools.pop(asyncio.get_running_loop(), None)
+    if found is not None:
+        await found.close(timeout=1)
+
+
+async def _configure(conn: AsyncConnection[tuple[Any, ...]]) -> None:
+    await conn.execute("SET timezone = 'UTC'")
+    await conn.execute(f"SET statement_timeout = {round(PATIENCE_SECONDS * 1000)}")
+    # A pushed hint that a crash swallows is a hint that is late.
+    await conn.execute("SET synchronous_commit = off")

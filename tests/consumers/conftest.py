@@ -1,0 +1,121 @@
+"""A web server, readers of logs, and a worker's hand that writes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from rest_framework_simplejwt.tokens import AccessToken
+from websockets.sync.client import ClientConnection, connect
+
+from accounts.models import User
+from scheduling.db import Connection
+from scheduling.engine.partitions import create_partitions, days_of
+from tests.factories import make_task
+from tests.support.processes import Started
+from tests.support.web_server import web_server
+from tests.web.admin.history import make_execution, make_instance
+from workers.engine.store_log import store_log
+from workers.models import Execution
+from workers.runtime.log_buffer import Chunk
+
+
+@pytest.fixture(scope="package")
+def served(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Started]]:
+    """A web server's address and its process."""
+    with web_server(tmp_path_factory.mktemp("consumers") / "server.log") as found:
+        yield found
+
+
+@pytest.fixture
+def server(served: tuple[str, Started]) -> str:
+    """The web server's address."""
+    return served[0]
+
+
+class Reader:
+    """Reads one log over one socket, as a program would."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.chunks: list[dict[str, Any]] = []
+        self.final: dict[str, Any] | None = None
+
+    @property
+    def text(self) -> str:
+        """Everything that was read."""
+        return "".join(chunk["text"] for chunk in self.chunks)
+
+    @property
+    def after(self) -> int:
+        """The last chunk that was read."""
+        return self.chunks[-1]["seq"] if self.chunks else -1
+
+    def step(self) -> dict[str, Any]:
+        """Read one message."""
+        message: dict[str, Any] = json.loads(self.socket.recv(timeout=20))
+        if message["type"] == "chunks":
+            self.chunks += message["chunks"]
+        else:
+            self.final = message
+        return message
+
+    def to_the_end(self) -> dict[str, Any]:
+        """Read until the log is complete; return the last message."""
+        while self.final is None:
+            self.step()
+        return self.final
+
+
+Read = Callable[..., Reader]
+
+
+@pytest.fixture
+def read(conn: Connection, server: str) -> Iterator[Read]:
+    """Open sockets: ``read(user, "executions/1/log")``; they are closed afterwards."""
+    with ExitStack() as stack:
+
+        def open_one(user: User | None, path: str, *, headers: dict[str, str] | None = None, **options: Any) -> Reader:
+            token = {} if user is None else {"Authorization": f"Bearer {AccessToken.for_user(user)}"}
+            address = f"{server.replace('http', 'ws', 1)}/ws/{path}"
+            opened = connect(address, additional_headers=token | (headers or {}), max_size=None, **options)
+            return Reader(stack.enter_context(opened))
+
+        yield open_one
+
+
+def running_execution(conn: Connection, **task: Any) -> Execution:
+    """An execution that has not ended."""
+    execution = make_execution(make_instance(make_task(**task), state="ready"))
+    create_partitions(conn, days_of([execution.scheduled_for]))
+    return execution
+
+
+class Hand:
+    """Writes a log as a worker does: chunks in order, then the end."""
+
+    def __init__(self, conn: Connection, execution: Execution) -> None:
+        self._conn, self._execution, self._seq = conn, execution, 0
+
+    def write(self, *texts: str, stream: str = "stdout") -> None:
+        """Store chunks."""
+        e = self._execution
+        store_log(
+            self._conn,
+            [
+                Chunk(e.pk, e.scheduled_for, e.namespace_id, self._seq + n, stream, e.started_at, text)
+                for n, text in enumerate(texts)
+            ],
+        )
+        self._seq += len(texts)
+
+    def end(self, state: str = "succeeded") -> None:
+        """End the execution."""
+        self._conn.execute(
+            "UPDATE rota_execution SET state = %s, finished_at = clock_timestamp() "
+            "WHERE id = %s AND scheduled_for = %s",
+            [state, self._execution.pk, self._execution.scheduled_for],
+        )

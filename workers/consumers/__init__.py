@@ -1,0 +1,1 @@
+"""What browsers and programs hold open: websockets, served by Channels."""
