@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.core.validators import RegexValidator
 from django.db import models
@@ -9,12 +10,30 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Role
+from accounts.zones import check_zone
 
 DEFAULT_NAMESPACE = "default"
 
 
 class User(AbstractUser):
     """A person or a system that logs in."""
+
+    language = models.CharField(
+        _("language"),
+        max_length=20,
+        blank=True,
+        default="",
+        choices=settings.LANGUAGES,
+        help_text=_("Empty: the one that your browser asks for."),
+    )
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        default="",
+        validators=[check_zone],
+        help_text=_("In which moments are shown. Empty: that of the server."),
+    )
 
     class Meta:
         verbose_name = _("user")

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 
@@ -29,6 +30,13 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [_stylesheet, _pages],
     "SITE_FAVICONS": [{"rel": "icon", "href": _icon, "type": "image/svg+xml"}],
+    "SHOW_LANGUAGES": True,
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Preferences"), "link": reverse_lazy("preferences")},
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+        ],
+    },
     "BORDER_RADIUS": "6px",
     "DASHBOARD_CALLBACK": "config.admin_site.overview",
     "COLORS": {

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
+from accounts.api.me_view import MeView
 from accounts.api.views import ObtainTokenView, RefreshTokenView
 from config.api_errors import nothing_here
 from scheduling.api.backfill_views import BackfillViewSet
@@ -40,6 +41,7 @@ router.register("handlers", HandlerViewSet, basename="handler")
 version_1: list[URLPattern | URLResolver] = [
     path("auth/token/", ObtainTokenView.as_view(), name="obtain-token"),
     path("auth/token/refresh/", RefreshTokenView.as_view(), name="refresh-token"),
+    path("me/", MeView.as_view(), name="me"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("tasks/<int:pk>/ledger/", LedgerView.as_view(), name="task-ledger"),
     path("tasks/<int:pk>/statistics/", TaskStatisticsView.as_view(), name="task-statistics"),

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.admin.preferences import preferences, switch_language
 from config.dashboard.views import parts
 from config.health import healthz, readyz
 from config.metrics import metrics
@@ -11,6 +12,8 @@ from scheduling.admin.fleet_calendar import fleet_calendar
 urlpatterns = [
     path("admin/dashboard/", admin.site.admin_view(parts), name="admin_dashboard_parts"),
     path("admin/fleet-calendar/", admin.site.admin_view(fleet_calendar), name="admin_fleet_calendar"),
+    path("admin/preferences/", preferences, name="preferences"),
+    path("admin/language/", switch_language, name="set_language"),
     path("admin/", admin.site.urls),
     path("api/", include("config.api")),
     path("healthz", healthz, name="healthz"),

@@ -56,9 +56,13 @@ def link(url: str, text: object, *, title: object = "") -> SafeString:
 
 
 def absolute(at: datetime, zone: ZoneInfo | None = None) -> str:
-    """Return a moment as date, time to the second and zone, on the wall clock of ``zone`` or of the page."""
+    """Return a moment as date, time to the second and zone, on the wall clock of ``zone`` or of the reader.
+
+    The abbreviation tells the two hours of a fold apart; the name beside it tells which CST is meant.
+    """
     local = timezone.localtime(at, zone)
-    return f"{date_format(local, 'Y-m-d H:i:s')} {local.tzname()}"
+    short, name = local.tzname(), timezone.get_current_timezone_name() if zone is None else zone.key
+    return f"{date_format(local, 'Y-m-d H:i:s')} {short}" + ("" if short == name else f", {name}")
 
 
 def relative(at: datetime, now: datetime) -> str:
@@ -88,7 +92,8 @@ def exact_moment(at: datetime | None, *, zone: ZoneInfo | None = None) -> SafeSt
     if at is None:
         return format_html("{}", NOTHING)
     return format_html(
-        '<span class="rota-exact"><span>{}</span> {}</span>',
+        '<span class="rota-exact"><time datetime="{}">{}</time> {}</span>',
+        at.isoformat(),
         absolute(at, zone),
         format_html('<span class="rota-subtle">{}</span>', relative(at, timezone.now())),
     )

@@ -37,7 +37,7 @@ class UserAdmin(SuperuserChangesMixin, UserPages, ModelAdmin):
     inlines = (MembershipInline,)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
-        (_("Person"), {"fields": ("first_name", "last_name", "email")}),
+        (_("Person"), {"fields": ("first_name", "last_name", "email", "language", "time_zone")}),
         (
             _("Access"),
             {
