@@ -36,7 +36,7 @@ async def pool() -> Pool:
         found = _pools.get(loop)
     if found is None:
         found = AsyncConnectionPool(
-            kwargs={**params, "autocommit": True},
+            kwargs={**params, "autocommit": True, "prepare_threshold": None},
             min_size=0,
             max_size=MOST_CONNECTIONS,
             timeout=PATIENCE_SECONDS,
