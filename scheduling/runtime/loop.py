@@ -327,6 +327,8 @@ class SchedulerLoop:
             done = chore.run(conn)
             if done.again_seconds is not None:
                 self._due_at[chore.name] = time.monotonic() + done.again_seconds
+            if done.delayed:
+                self._next_promotion = datetime.min.replace(tzinfo=UTC)
             self._tally.add(chore.name, done.count)
             self._notifier.queues(done.queues)
             self._admit(conn, done.gates, done.pools)

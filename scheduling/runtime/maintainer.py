@@ -19,6 +19,8 @@ class Chores:
     #: Gates and pools that got room, or have something new that waits.
     gates: set[int] = field(default_factory=set)
     pools: set[int] = field(default_factory=set)
+    #: Whether something waits for its moment now that did not before.
+    delayed: bool = False
     #: When there is more to do soon; None: at the ordinary interval.
     again_seconds: float | None = None
 

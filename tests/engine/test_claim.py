@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from scheduling.db import Connection, own_connection
-from scheduling.models import QueueEntry
+from scheduling.engine.admit import admit
+from scheduling.engine.cancel import cancel
+from scheduling.models import QueueEntry, TaskInstance
 from tests.engine.work import claimed_by, ready
 from tests.factories import make_registration
 from tests.support.threads import at_once
 from workers.engine.check import check
 from workers.engine.claim import Claimed, claim
-from workers.engine.give_back import give_back_forgotten
+from workers.engine.give_back import give_back, give_back_forgotten
 from workers.models import Execution, Node
 
 
@@ -91,9 +93,23 @@ def test_a_worker_that_missed_the_answer_to_its_claim_gives_back_what_it_does_no
     other = make_registration(conn)
     known, _ = claimed_by(conn, node, slots=2)
     (others,) = claimed_by(conn, other)
-    queues = give_back_forgotten(conn, incarnation=node.incarnation, known=[known.lease_id])
-    assert queues == {"default"}
+    given = give_back_forgotten(conn, incarnation=node.incarnation, known=[known.lease_id])
+    assert given.queues == {"default"}
     assert set(Execution.objects.values_list("pk", flat=True)) == {known.lease_id, others.lease_id}
     entry = QueueEntry.objects.get(state=0)
     assert (entry.attempt, entry.holder) == (0, None)
+    assert check(conn) == []
+
+
+def test_what_was_cancelled_while_it_waited_for_a_slot_never_starts(conn: Connection) -> None:
+    task = ready(conn, 2, max_running=2)
+    admit(conn, {task.pk})
+    node = make_registration(conn)
+    kept, unwanted = claimed_by(conn, node, slots=2)
+    cancel(conn, [unwanted.instance_id], message="not any more")
+    given = give_back(conn, [kept, unwanted])
+    assert (given.queues, given.cancelled, given.gates) == ({"default"}, 1, {task.pk})
+    instance = TaskInstance.objects.get(pk=unwanted.instance_id)
+    assert (instance.outcome, instance.reason, instance.message) == ("cancelled", "cancelled", "not any more")
+    assert [again.instance_id for again in claimed_by(conn, node, slots=2)] == [kept.instance_id]
     assert check(conn) == []

@@ -140,6 +140,13 @@ def test_an_attempt_that_asks_for_later_without_being_counted_uses_up_none_of_it
     assert check(conn) == []
 
 
+def test_asking_for_later_without_end_ends_before_the_number_of_the_attempt_runs_over(conn: Connection) -> None:
+    claimed = one_claim(conn, max_attempts=3)
+    QueueEntry.objects.update(attempt=30_000, postponed=29_999)
+    later = report_of(claimed, ExecutionState.FAILED, reason="put_off", retry_seconds=0.0, counted=False)
+    assert complete(conn, [later]).accepted == {claimed.lease_id: "failed"}
+
+
 def test_asking_for_later_loses_to_a_cancel_request(conn: Connection) -> None:
     claimed = one_claim(conn, max_attempts=1)
     cancel(conn, [claimed.instance_id], message="Stop.")

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from scheduling.db import Connection, database_now
+from scheduling.domain.states import EntryState
 from scheduling.engine.cancel import cancel
+from scheduling.engine.promote import promote
 from scheduling.models import QueueEntry, TaskInstance
 from tests.engine.work import claimed_by, one_claim, ready
 from tests.factories import make_registration
@@ -82,12 +84,69 @@ def test_a_cancel_request_decides_lost_work(conn: Connection) -> None:
 
 def test_work_long_past_its_deadline_is_ended_although_its_worker_lives(conn: Connection) -> None:
     one_claim(conn, timeout_seconds=1)
-    late = timedelta(seconds=conf().deadline_slack_seconds + 1)
+    late = timedelta(seconds=conf().deadline_slack_seconds + 11)
     QueueEntry.objects.update(deadline_at=database_now(conn) - late)
     assert reap(conn).ended == 1
     assert TaskInstance.objects.get().reason == "timed_out"
     assert Execution.objects.get().state == "timed_out"
     assert check(conn) == []
+
+
+def past_deadline(conn: Connection, seconds: float) -> None:
+    """Let the deadline of what runs have passed so long ago."""
+    QueueEntry.objects.update(deadline_at=database_now(conn) - timedelta(seconds=seconds))
+
+
+def test_the_reaper_leaves_the_worker_the_kill_grace_of_the_task(conn: Connection) -> None:
+    one_claim(conn, timeout_seconds=1, kill_grace_seconds=60)
+    past_deadline(conn, conf().deadline_slack_seconds + 30)
+    assert reap(conn).count == 0
+    past_deadline(conn, conf().deadline_slack_seconds + 61)
+    assert reap(conn).ended == 1
+
+
+def test_work_long_past_its_deadline_is_tried_again_while_it_has_attempts_left(conn: Connection) -> None:
+    ready(conn, timeout_seconds=1, max_attempts=2, retry_backoff="fixed", retry_delay_seconds=0)
+    node = make_registration(conn)
+    claimed_by(conn, node)
+    past_deadline(conn, conf().deadline_slack_seconds + 11)
+    reaped = reap(conn)
+    assert (reaped.again, reaped.ended, reaped.delayed) == (1, 0, 1)
+    entry = QueueEntry.objects.get()
+    assert (entry.state, entry.losses) == (EntryState.DELAYED, 0), "it was an attempt of the task's own"
+    assert Execution.objects.get().state == "timed_out"
+    assert check(conn) == []
+    promote(conn)
+    claimed_by(conn, node)
+    past_deadline(conn, conf().deadline_slack_seconds + 11)
+    assert reap(conn).ended == 1
+    assert TaskInstance.objects.get().reason == "timed_out"
+    assert check(conn) == []
+
+
+def test_what_the_task_never_tries_again_after_a_time_out_the_reaper_does_not_either(conn: Connection) -> None:
+    one_claim(conn, timeout_seconds=1, max_attempts=3, give_up_on=["timed_out"])
+    past_deadline(conn, conf().deadline_slack_seconds + 11)
+    assert reap(conn).ended == 1
+    assert TaskInstance.objects.get().outcome == "failed"
+
+
+def test_a_cancel_request_decides_work_long_past_its_deadline(conn: Connection) -> None:
+    claimed = one_claim(conn, timeout_seconds=1, max_attempts=3)
+    cancel(conn, [claimed.instance_id], message="enough")
+    past_deadline(conn, conf().deadline_slack_seconds + 11)
+    assert reap(conn).ended == 1
+    instance = TaskInstance.objects.get()
+    assert (instance.outcome, instance.message) == ("cancelled", "enough")
+    assert Execution.objects.get().state == "timed_out"
+
+
+def test_work_whose_worker_is_gone_was_lost_however_late_that_is_found_out(conn: Connection) -> None:
+    one_claim(conn, timeout_seconds=1)
+    past_deadline(conn, 3600)
+    silence(conn)
+    assert reap(conn).again == 1, "no scheduler ran for an hour either, and the task runs again what was lost"
+    assert Execution.objects.get().state == "lost"
 
 
 def test_a_new_worker_on_the_same_node_takes_over_at_once(conn: Connection) -> None:

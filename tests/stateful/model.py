@@ -183,8 +183,10 @@ class Model:
                 each.state = "ready"
 
     def give_back(self, lease: int) -> None:
-        """It was never claimed."""
-        if each := self.holder_of(lease):
+        """It was never claimed; what shall be cancelled ends."""
+        if (each := self.holder_of(lease)) and each.cancel:
+            each.end("cancelled", each.cancel_reason)
+        elif each:
             each.state, each.lease, each.worker, each.attempt = "ready", None, None, each.attempt - 1
 
     def cancel(self, instance_id: int, *, kill: bool) -> None:

@@ -1,17 +1,33 @@
-"""reap: decide what becomes of work whose worker can no longer report."""
+"""reap: decide what becomes of work whose worker can no longer report, or has not ended it in time."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from scheduling.db import Connection, sql_file
+from scheduling.domain.retry import Failure, RetryPolicy
 from scheduling.domain.states import Reason
 from workers.conf import conf
 from workers.domain.states import ExecutionState
+from workers.engine.complete import Report, complete
 
 _REAP = Path(__file__).parent / "sql" / "reap.sql"
 _HISTORY = Path(__file__).parent / "sql" / "reap_history.sql"
+_OVERDUE_ONES = Path(__file__).parent / "sql" / "overdue.sql"
+
+# Nearly always there is nothing to do, and this is all that it costs then.
+_ANYTHING = """
+SELECT
+    EXISTS (SELECT FROM rota_queue_entry e WHERE e.state = 1 AND (e.holder = %(incarnation)s::bigint OR NOT EXISTS (
+        SELECT FROM rota_node n WHERE n.incarnation = e.holder AND n.state <> 'stopped'
+            AND n.last_seen_at > clock_timestamp() - make_interval(secs => %(lease_seconds)s)))),
+    EXISTS (SELECT FROM rota_queue_entry e
+        WHERE e.state = 1 AND e.deadline_at < clock_timestamp() - make_interval(secs => %(slack_seconds)s))
+"""
 
 _LOST = "The worker went silent while it ran this."
 _OVERDUE = "The worker did not end this at its time limit."
@@ -25,6 +41,8 @@ class Reaped:
 
     #: Instances that will run again.
     again: int = 0
+    #: Those of them that wait for the delay of a retry first, so that somebody must promote them.
+    delayed: int = 0
     ended: int = 0
     queues: set[str] = field(default_factory=set)
     #: Gates and pools that got room.
@@ -38,29 +56,39 @@ class Reaped:
 
 
 def reap(conn: Connection, *, incarnation: int | None = None, limit: int = 500) -> Reaped:
-    """End up to ``limit`` leases whose worker is gone or that are long past their deadline.
+    """End up to ``limit`` leases whose worker is gone, and as many that are long past their deadline.
 
-    Their executions become ``lost`` (``timed_out`` past a deadline); their instances run again or fail, as the
-    task's `on_worker_lost` says. A loss does not count as one of the task's own attempts, but more than
-    `MAX_LOSSES` of them fail the instance. With ``incarnation``, the leases of that worker are ended whatever its
-    heartbeat says: the same node has started anew. A report that comes afterwards finds no lease.
+    Of the former, executions become ``lost``; their instances run again or fail, as the task's `on_worker_lost`
+    says. A loss does not count as one of the task's own attempts, but more than `MAX_LOSSES` of them fail the
+    instance. Of the latter, executions become ``timed_out``, and the task's retries decide, as if the worker had
+    reported it: its `kill_grace_seconds` and a slack are granted first. With ``incarnation``, the leases of that
+    worker are ended whatever its heartbeat says: the same node has started anew. A report that comes afterwards finds
+    no lease.
     """
     reaped = Reaped()
+    values = {
+        "lease_seconds": conf().lease_seconds,
+        "slack_seconds": conf().deadline_slack_seconds,
+        "max_losses": conf().max_losses,
+        "incarnation": incarnation,
+        "limit": limit,
+    }
+    found = conn.execute(_ANYTHING, values).fetchone()
+    some_lost, some_overdue = found or (False, False)
+    if some_lost:
+        _end_lost(conn, values, reaped)
+    if some_overdue:
+        _end_overdue(conn, values, reaped)
+    return reaped
+
+
+def _end_lost(conn: Connection, values: Mapping[str, Any], reaped: Reaped) -> None:
     with conn.transaction():
-        rows = conn.execute(
-            sql_file(_REAP),
-            {
-                "lease_seconds": conf().lease_seconds,
-                "slack_seconds": conf().deadline_slack_seconds,
-                "max_losses": conf().max_losses,
-                "incarnation": incarnation,
-                "limit": limit,
-            },
-        ).fetchall()
+        rows = conn.execute(sql_file(_REAP), values).fetchall()
         if not rows:
-            return reaped
-        messages, endings, states, reasons, end_reasons = [], [], [], [], []
-        for _, _, _, gate, pool_id, queue, decision, _, overdue, _, cancel_message, cancel_reason, exhausted in rows:
+            return
+        endings, end_reasons = [], []
+        for _, _, _, gate, pool_id, queue, decision, _, _, cancel_message, cancel_reason, exhausted in rows:
             if decision == "again":
                 reaped.again += 1
                 reaped.queues.add(queue)
@@ -70,12 +98,12 @@ def reap(conn: Connection, *, incarnation: int | None = None, limit: int = 500) 
                     reaped.gates.add(gate)
                 if pool_id is not None:
                     reaped.pools.add(pool_id)
-            messages.append(_OVERDUE if overdue else _LOST)
-            states.append((ExecutionState.TIMED_OUT if overdue else ExecutionState.LOST).value)
-            reasons.append((Reason.TIMED_OUT if overdue else Reason.WORKER_LOST).value)
-            end_reasons.append((cancel_reason or Reason.CANCELLED.value) if decision == "cancelled" else reasons[-1])
-            ending = _OVERDUE if overdue else _EXHAUSTED if exhausted else _GIVEN_UP
-            endings.append((cancel_message or _LOST) if decision == "cancelled" else ending)
+            if decision == "cancelled":
+                end_reasons.append(cancel_reason or Reason.CANCELLED.value)
+                endings.append(cancel_message or _LOST)
+            else:
+                end_reasons.append(Reason.WORKER_LOST.value)
+                endings.append(_EXHAUSTED if exhausted else _GIVEN_UP)
         moments = [row[1] for row in rows]
         conn.execute(
             sql_file(_HISTORY),
@@ -83,16 +111,49 @@ def reap(conn: Connection, *, incarnation: int | None = None, limit: int = 500) 
                 "instance_ids": [row[0] for row in rows],
                 "scheduled_for": moments,
                 "lease_ids": [row[2] for row in rows],
-                "states": states,
-                "reasons": reasons,
-                "messages": messages,
+                "state": ExecutionState.LOST.value,
+                "reason": Reason.WORKER_LOST.value,
+                "message": _LOST,
                 "decisions": [row[6] for row in rows],
                 "attempts": [row[7] for row in rows],
-                "claimed_at": [row[9] for row in rows],
+                "claimed_at": [row[8] for row in rows],
                 "ends": endings,
                 "end_reasons": end_reasons,
                 "lo": min(moments),
                 "hi": max(moments),
             },
         )
-    return reaped
+
+
+def _end_overdue(conn: Connection, values: Mapping[str, Any], reaped: Reaped) -> None:
+    with conn.transaction():
+        rows = conn.execute(sql_file(_OVERDUE_ONES), values).fetchall()
+        done = complete(
+            conn,
+            [
+                Report(
+                    instance_id=instance_id,
+                    lease_id=lease_id,
+                    scheduled_for=scheduled_for,
+                    state=ExecutionState.TIMED_OUT,
+                    reason=Reason.TIMED_OUT.value,
+                    message=_OVERDUE,
+                    # What was to be cancelled asks for a retry, which loses to that.
+                    retry_seconds=0.0 if cancelled else _retry(definition, attempts),
+                )
+                for instance_id, lease_id, scheduled_for, attempts, cancelled, definition in rows
+            ],
+        )
+    reaped.delayed += done.retries
+    reaped.again += done.retries
+    reaped.ended += len(done.accepted) - done.retries
+    reaped.gates |= done.gates
+    reaped.pools |= done.pools
+
+
+def _retry(definition: Mapping[str, Any] | None, attempts: int) -> float | None:
+    if definition is None:
+        return None
+    failure = Failure(kinds=frozenset({Reason.TIMED_OUT.value}))
+    # Jitter spreads load; nobody gains by guessing it.
+    return RetryPolicy.of(definition).delay_after_failure(failure, attempts, chance=random.random())  # noqa: S311 - see above

@@ -130,7 +130,11 @@ def invalid_params(errors: list[ParamError]) -> HandlerError:
 
 def exception_message(error: BaseException) -> str:
     """Return an error as Python names it: ``ZeroDivisionError: division by zero``."""
-    name, text = type(error).__name__, str(error)
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - its class may say anything, also nothing
+        text = ""
     return f"{name}: {text}" if text else name
 
 

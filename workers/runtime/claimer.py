@@ -11,9 +11,10 @@ from typing import Any
 import psycopg
 
 from scheduling.db import Connection, close_quietly, own_connection
+from scheduling.engine.admit_waiting import admit_freed
 from scheduling.notify import Notifier
 from workers.engine.claim import Claimed, claim
-from workers.engine.give_back import give_back, give_back_forgotten
+from workers.engine.give_back import GivenBack, give_back, give_back_forgotten
 from workers.engine.nodes import Registration, leave
 from workers.engine.reap import Reaped, reap
 from workers.runtime.definitions import Definition, Definitions
@@ -89,15 +90,16 @@ class Claimer:
         """
         with self._lock:
             known = list(self._held)
-        queues = give_back_forgotten(self._connection(), incarnation=self._registration.incarnation, known=known)
-        self._notifier.queues(queues)
+        conn = self._connection()
+        self._announce(conn, give_back_forgotten(conn, incarnation=self._registration.incarnation, known=known))
 
     def give_back(self, jobs: Sequence[Job]) -> None:
         """Return ``jobs`` to the queue; when the database is gone the reaper decides them later."""
         if not jobs:
             return
         try:
-            self._notifier.queues(give_back(self._connection(), [job.claimed for job in jobs]))
+            conn = self._connection()
+            self._announce(conn, give_back(conn, [job.claimed for job in jobs]))
         except psycopg.Error as error:
             logger.warning("worker: %s", str(error).strip(), extra={"action": "give_back"})
             self.disconnect()
@@ -123,6 +125,10 @@ class Claimer:
         """Give the connection back; the next call opens it anew."""
         close_quietly(self._conn)
         self._conn = None
+
+    def _announce(self, conn: Connection, given: GivenBack) -> None:
+        self._notifier.queues(given.queues)
+        admit_freed(conn, given.gates, given.pools).announce(self._notifier)
 
     def _connection(self) -> Connection:
         if self._conn is None or self._conn.closed:

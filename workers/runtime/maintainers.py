@@ -20,7 +20,13 @@ def worker_maintainers() -> list[Maintainer]:
 
 def _reap(conn: Connection) -> Chores:
     reaped = reap(conn)
-    return Chores(count=reaped.count, queues=reaped.queues, gates=reaped.gates, pools=reaped.pools)
+    return Chores(
+        count=reaped.count,
+        queues=reaped.queues,
+        gates=reaped.gates,
+        pools=reaped.pools,
+        delayed=reaped.delayed > 0,
+    )
 
 
 def _reject(conn: Connection) -> Chores:

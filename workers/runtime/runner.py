@@ -43,6 +43,33 @@ def run_attempt(
 ) -> Report:
     """Run one attempt to its end and return what to report; never raises for anything the handler does."""
     try:
+        return _run(claimed, definition, handler, context, params)
+    except BaseException as error:
+        context.log_exception(error)
+        logger.exception(
+            "an error of execution %d of %s is not what it should be",
+            claimed.lease_id,
+            definition.name,
+            extra={"action": "odd_error", "execution_id": claimed.lease_id, "instance_id": claimed.instance_id},
+        )
+        failure = Failure(kinds=frozenset({Reason.EXCEPTION}))
+        return _report(
+            claimed,
+            ExecutionState.FAILED,
+            Reason.EXCEPTION,
+            exception_message(error),
+            retry_seconds=_retry(claimed, definition, failure),
+        )
+
+
+def _run(
+    claimed: Claimed,
+    definition: Definition,
+    handler: Handler[Any] | None,
+    context: HandlerContext,
+    params: Mapping[str, Any],
+) -> Report:
+    try:
         if handler is None:
             raise HandlerError(
                 Reason.UNKNOWN_HANDLER,

@@ -191,3 +191,22 @@ def test_what_cannot_be_stopped_is_reported_by_what_asked_it_to_end() -> None:
     assert "its thread could not be stopped" in report.message
     report = stuck_report(claim, what, unwanted)
     assert (report.state, report.retry_seconds) == (ExecutionState.CANCELLED, None)
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        return 75  # type: ignore[return-value] # a mistake that handlers make
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unspeakable(),
+        HandlerError("exit_code", None),  # type: ignore[arg-type] # a mistake that handlers make
+        CancelMe(None),  # type: ignore[arg-type] # likewise
+    ],
+)
+def test_an_attempt_is_reported_however_odd_its_error_is(error: BaseException) -> None:
+    report = attempt(raising(error))
+    assert (report.state, report.reason, report.retry_seconds) == (ExecutionState.FAILED, "exception", 7)
+    assert report.message

@@ -22,7 +22,8 @@ mine AS MATERIALIZED (
             WHEN r.retry_seconds IS NOT NULL AND e.cancel_requested_at IS NOT NULL THEN 'cancelled'
             -- The handler asked to be tried later. There is an end to that too: `attempt` is a smallint.
             WHEN r.retry_seconds IS NOT NULL AND NOT r.counted AND e.attempt < 30000 THEN 'retry'
-            WHEN r.retry_seconds IS NOT NULL AND e.attempt - e.losses - e.postponed < e.max_attempts THEN 'retry'
+            WHEN r.retry_seconds IS NOT NULL AND r.counted AND e.attempt - e.losses - e.postponed < e.max_attempts
+                THEN 'retry'
             ELSE 'failed'
         END AS decision
     FROM rota_queue_entry e JOIN report r USING (instance_id)

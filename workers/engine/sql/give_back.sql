@@ -18,4 +18,5 @@ execution AS (
 UPDATE rota_queue_entry e
 SET state = 0, attempt = e.attempt - 1, lease_id = NULL, holder = NULL, claimed_at = NULL, deadline_at = NULL
 FROM mine m WHERE e.instance_id = m.instance_id
-RETURNING e.queue
+RETURNING e.instance_id, e.scheduled_for, e.queue, e.gate, e.pool_id, e.cancel_requested_at IS NOT NULL, e.cancel_reason,
+    e.cancel_message

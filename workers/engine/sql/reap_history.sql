@@ -1,17 +1,15 @@
 -- Purpose: write what `reap` decided into the history, in the same transaction.
--- Takes:   parallel arrays and constant bounds of scheduled_for.
+-- Takes:   parallel arrays, state, reason and message of all executions, and constant bounds of scheduled_for.
 WITH v AS MATERIALIZED (
     SELECT * FROM unnest(
         %(instance_ids)s::bigint[], %(scheduled_for)s::timestamptz[], %(lease_ids)s::bigint[],
-        %(states)s::text[], %(reasons)s::text[], %(messages)s::text[], %(decisions)s::text[], %(attempts)s::int[],
-        %(claimed_at)s::timestamptz[], %(ends)s::text[],
+        %(decisions)s::text[], %(attempts)s::int[], %(claimed_at)s::timestamptz[], %(ends)s::text[],
         %(end_reasons)s::text[]
-    ) AS v (instance_id, scheduled_for, lease_id, state, reason, message, decision, attempt, claimed_at, ending,
-        end_reason)
+    ) AS v (instance_id, scheduled_for, lease_id, decision, attempt, claimed_at, ending, end_reason)
 ),
 execution AS (
     UPDATE rota_execution x
-    SET state = v.state, reason = v.reason, message = v.message, finished_at = clock_timestamp()
+    SET state = %(state)s, reason = %(reason)s, message = %(message)s, finished_at = clock_timestamp()
     FROM v
     WHERE x.id = v.lease_id AND x.scheduled_for = v.scheduled_for
         AND x.scheduled_for BETWEEN %(lo)s AND %(hi)s AND x.state = 'running'
