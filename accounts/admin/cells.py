@@ -120,6 +120,15 @@ def length(seconds: float | None) -> str:
     return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
 
 
+def short_count(count: int) -> str:
+    """Return a number in at most four characters: 999, 1.2k, 12k, 3.4M."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if count >= size:
+            parts = count / size
+            return f"{parts:.1f}".removesuffix(".0") + letter if parts < 9.95 else f"{parts:.0f}{letter}"
+    return str(count)
+
+
 def text_block(text: str) -> SafeString:
     """Return a longer text with its line breaks, in a fixed-width face."""
     return format_html('<pre class="rota-block">{}</pre>', text) if text else format_html("{}", NOTHING)

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from accounts.admin.cells import length
-from config.dashboard.scale import HEIGHT, percent, round_top, short, unit
+from accounts.admin.cells import length, short_count
+from config.dashboard.scale import HEIGHT, percent, round_top, unit
 from scheduling.domain.spans import Span
 from scheduling.domain.states import InstanceState
 from scheduling.models.instance import STATE_LABELS
@@ -81,7 +81,7 @@ def outcome_chart(series: OutcomeSeries) -> OutcomeChart:
         width=unit(len(series.slots) * SLOT_WIDTH),
         bar_width=unit(BAR_WIDTH),
         slot_width=unit(SLOT_WIDTH),
-        ticks=[short(top), short(top // 2), "0"],
+        ticks=[short_count(top), short_count(top // 2), "0"],
         legend=[(state.value, STATE_LABELS[state], getattr(series.total, state.value)) for state in reversed(STACK)],
         total=series.total,
         ratio=percent(series.total.success_ratio),

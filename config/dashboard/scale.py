@@ -33,12 +33,3 @@ def percent(ratio: float | None) -> str:
     if ratio > 0:
         shown = max(shown, 0.1)
     return _("%(n)s %%") % {"n": f"{shown:g}"}
-
-
-def short(count: int) -> str:
-    """Return a number in at most four characters: 999, 1.2k, 12k, 3.4M."""
-    for size, letter in ((1_000_000, "M"), (1_000, "k")):
-        if count >= size:
-            parts = count / size
-            return f"{parts:.1f}".removesuffix(".0") + letter if parts < 9.95 else f"{parts:.0f}{letter}"
-    return str(count)

@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from accounts.admin.base import actor_of
+from accounts.admin.cells import short_count
 from accounts.admin.patience import patience
 from scheduling.admin.heat_map import HOUR, Cell, HeatMap, heat_map, hours_between, midnight
 from scheduling.db import callers_connection, database_now
@@ -112,7 +113,7 @@ def _link(key: str, cell: Cell, chosen: Sequence[datetime]) -> Link:
     return Link(
         cell=cell,
         url=address,
-        shown=_shown(cell.count),
+        shown=short_count(cell.count) if cell.count else "",
         says=f"{date_format(timezone.localtime(first), 'D j M, H:i')}: {_says(key, cell)}",
         chosen=first in chosen,
     )
@@ -125,15 +126,6 @@ def _says(key: str, cell: Cell) -> str:
     if not cell.failed:
         return ended
     return f"{ended}, " + ngettext("%(n)d failed", "%(n)d failed", cell.failed) % {"n": cell.failed}
-
-
-def _shown(count: int) -> str:
-    if not count:
-        return ""
-    for size, letter in ((1_000_000, "M"), (1_000, "k")):
-        if count >= size:
-            return f"{count / size:.0f}{letter}" if count >= 10 * size else f"{count / size:.1f}{letter}"
-    return str(count)
 
 
 def _hours_asked_for(request: HttpRequest, begins: datetime, ends: datetime) -> Sequence[datetime]:

@@ -23,39 +23,41 @@ class TaskOrder(StrEnum):
     BUSIEST = "busiest"
 
 
-# Whole days come from the statistics by day, and what is left of the first one from those by hour.
+# Whole days come from the statistics by day, and what is left of the first one from those by hour. Only what decides
+# about the order is summed up for all tasks; the rest is read for the few that come first.
 _TASKS = """
-WITH rows AS MATERIALIZED (
-    SELECT task_id, namespace_id, outcome, bucket, count, lasted, waited FROM rota_stat_day
-    WHERE day >= %(first_day)s AND (%(namespaces)s::bigint[] IS NULL OR namespace_id = ANY(%(namespaces)s))
-        AND (%(task)s::int IS NULL OR task_id = %(task)s)
-    UNION ALL
-    SELECT task_id, namespace_id, outcome, bucket, count, lasted, waited FROM rota_stat_hour
-    WHERE hour >= %(since)s AND hour < %(first_day)s AND task_id <> 0
-        AND (%(namespaces)s::bigint[] IS NULL OR namespace_id = ANY(%(namespaces)s))
-        AND (%(task)s::int IS NULL OR task_id = %(task)s)
-),
-sums AS (
-    SELECT task_id, namespace_id, sum(count) AS total,
-        coalesce(sum(count) FILTER (WHERE outcome = 'failed'), 0) AS failed,
-        extract(epoch FROM sum(lasted) FILTER (WHERE outcome IN ('succeeded', 'failed') AND bucket >= 0))
-            / sum(count) FILTER (WHERE outcome IN ('succeeded', 'failed') AND bucket >= 0) AS mean
-    FROM rows GROUP BY 1, 2
-),
-first AS MATERIALIZED (
-    SELECT task_id, namespace_id, row_number() OVER (ORDER BY
-        CASE %(order)s::text WHEN 'failing' THEN failed WHEN 'slowest' THEN mean ELSE total END DESC,
-        total DESC, task_id
-    ) AS place
-    FROM sums
-    WHERE CASE %(order)s::text WHEN 'failing' THEN failed > 0 WHEN 'slowest' THEN mean IS NOT NULL ELSE true END
+WITH first AS MATERIALIZED (
+    SELECT task_id, namespace_id, row_number() OVER (ORDER BY rank DESC, task_id) AS place
+    FROM (
+        SELECT task_id, namespace_id, CASE %(order)s::text
+            WHEN 'slowest' THEN extract(epoch FROM sum(lasted)) / sum(count) ELSE sum(count) END AS rank
+        FROM (
+            SELECT task_id, namespace_id, outcome, bucket, count, lasted FROM rota_stat_day
+            WHERE day >= %(first_day)s
+            UNION ALL
+            SELECT task_id, namespace_id, outcome, bucket, count, lasted FROM rota_stat_hour
+            WHERE hour >= %(since)s AND hour < %(first_day)s AND task_id <> 0
+        ) r
+        WHERE CASE %(order)s::text WHEN 'failing' THEN outcome = 'failed'
+                WHEN 'slowest' THEN outcome IN ('succeeded', 'failed') AND bucket >= 0 ELSE true END
+            AND (%(namespaces)s::bigint[] IS NULL OR namespace_id = ANY(%(namespaces)s))
+            AND (%(task)s::int IS NULL OR task_id = %(task)s)
+        GROUP BY 1, 2
+    ) sums
     ORDER BY place LIMIT %(limit)s
 )
 SELECT f.place, f.task_id, n.name, coalesce(t.name, (
         SELECT v.definition ->> 'name' FROM rota_task_revision v WHERE v.task_id = f.task_id
         ORDER BY v.version DESC LIMIT 1), ''), t.id IS NULL,
     r.outcome, r.bucket, sum(r.count)::bigint, sum(r.lasted), sum(r.waited)
-FROM first f JOIN rows r USING (task_id, namespace_id)
+FROM first f
+CROSS JOIN LATERAL (
+    SELECT outcome, bucket, count, lasted, waited FROM rota_stat_day
+    WHERE task_id = f.task_id AND namespace_id = f.namespace_id AND day >= %(first_day)s
+    UNION ALL
+    SELECT outcome, bucket, count, lasted, waited FROM rota_stat_hour
+    WHERE task_id = f.task_id AND namespace_id = f.namespace_id AND hour >= %(since)s AND hour < %(first_day)s
+) r
 JOIN accounts_namespace n ON n.id = f.namespace_id
 LEFT JOIN rota_task t ON t.id = f.task_id
 GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1

@@ -21,7 +21,7 @@ def test_the_rule_looks_at_something() -> None:
     assert languages() == ["zh-hans"]
     for text in (
         "Overview",  # a module of Python
-        "What to do next",  # a template
+        "What to do first",  # a template
         "The last day lies before the first.",  # marked in the domain, and translated by whoever shows it
         "Type to search",  # a package that brings no translation
     ):

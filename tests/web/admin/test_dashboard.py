@@ -15,8 +15,10 @@ from django.utils import timezone
 from accounts.admin import patience
 from accounts.models import User
 from accounts.roles import Role
+from config.dashboard import memo
 from scheduling.db import Connection, callers_connection
 from scheduling.engine.fold_statistics import fold_statistics
+from scheduling.engine.partitions import create_ahead
 from scheduling.engine.schedulers import register_scheduler
 from scheduling.models import Scheduler, StatHour, Task, TaskClock
 from tests.factories import make_namespace, make_registration, make_task, make_user
@@ -269,6 +271,42 @@ def test_a_database_that_is_too_slow_is_said_and_given_up_soon(
     assert root.get(PARTS).status_code == 200
     assert "What to do first" in html_of(root)
     assert root.get("/admin/fleet-calendar/").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tables_that_take_too_long_are_left_out_and_the_rest_of_the_page_is_not(
+    conn: Connection, login: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.2)
+    create_ahead(conn, now=datetime.now(UTC), days=1)
+    some_history()
+    root = login(make_user(superuser=True))
+    with conn.transaction():
+        conn.execute("LOCK TABLE rota_stat_day IN ACCESS EXCLUSIVE MODE")
+        page = html_of(root)
+    assert "There are too many tasks to compare them over this time" in page
+    assert "Tasks that fail most" not in page
+    assert root.get(INDEX).context["chart"].total.total == 4
+    assert "1 instance failed in the last hour." in page
+
+
+def test_what_was_expensive_is_remembered_and_what_was_cheap_or_failed_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def find() -> str:
+        asked.append("again")
+        if len(asked) == 1:
+            raise LookupError
+        return f"answer {len(asked)}"
+
+    known: memo.Memo[str] = memo.Memo()
+    with pytest.raises(LookupError):
+        known.get("question", find)
+    assert [known.get("question", find) for _ in range(2)] == ["answer 2", "answer 3"]
+    monkeypatch.setattr(memo, "CHEAP_SECONDS", -1)
+    monkeypatch.setattr(memo, "TIMES", 1e12)
+    assert [known.get("question", find) for _ in range(2)] == ["answer 4", "answer 4"]
+    assert known.get("another question", find) == "answer 5"
 
 
 def test_names_are_text_whatever_is_in_them(root: Client) -> None:
