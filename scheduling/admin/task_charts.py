@@ -55,7 +55,8 @@ def _run(instance: TaskInstance, longest: float) -> Run:
         words += f" · {took}"
     if instance.reason:
         words += f" · {instance.reason}"
-    height = max(6, round(lasted / longest * HEIGHT))
+    # By the square root: one very long run shall not make all others look alike.
+    height = max(6, round((lasted / longest) ** 0.5 * HEIGHT))
     return Run(
         url=reverse("admin:scheduling_taskinstance_change", args=[instance.pk]),
         state=instance.state.value,
