@@ -104,7 +104,8 @@ def machine_words(node: Node) -> SafeString:
         parts.append(_("%(free)s of %(total)s free") % words)
     if not parts:
         return format_html("{}", NOTHING)
-    return format_html_join(" ", '<span class="rota-fact rota-machine">{}</span>', ((part,) for part in parts))
+    words = format_html_join(" ", "<span>{}</span>", ((part,) for part in parts))
+    return format_html('<span class="rota-machine">{}</span>', words)
 
 
 def running_on(node: Node, reader: Any) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def shown(response: Any) -> set[int]:
 def read(response: Any) -> list[dict[str, str]]:
     """Return the lines of a CSV answer by their headings."""
     assert isinstance(response, StreamingHttpResponse), "not made whole before it is sent"
-    text = b"".join(response).decode("utf-8-sig")  # type: ignore[arg-type]  # it was made under WSGI
+    text = b"".join(response).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text)))
 
 
@@ -103,7 +103,7 @@ def test_rows_are_read_as_they_are_sent() -> None:
 async def _streamed(user: User) -> tuple[bool, bytes]:
     client = AsyncClient()
     await client.aforce_login(user)
-    answer = await client.get(reverse("admin:scheduling_taskinstance_export"))
+    answer: Any = await client.get(reverse("admin:scheduling_taskinstance_export"))
     assert isinstance(answer, StreamingHttpResponse)
     return answer.is_async, b"".join([piece async for piece in answer])
 
