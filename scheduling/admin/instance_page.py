@@ -11,6 +11,7 @@ from accounts.admin.cells import badge, exact_moment, link
 from accounts.permissions import visible_to
 from scheduling.admin.attempts import attempts_shown
 from scheduling.admin.instance_waiting import gates_shown
+from scheduling.admin.ledger_row import ledger_row
 from scheduling.admin.result_view import shown_result
 from scheduling.admin.task_actions import instance_url
 from scheduling.domain.states import InstanceState
@@ -28,6 +29,7 @@ def instance_facts(instance: TaskInstance, reader: Any, *, may_operate: bool) ->
         **attempts,
         **_result(instance, attempts["latest"]),
         "state_badge": badge(instance.state, instance.state_label),
+        "task_link": ledger_row(instance).task_link(),
         "gates": gates_shown(instance),
         "stopping": stopping,
         "page_actions": _page_actions(instance, stopping=stopping is not None) if may_operate else [],

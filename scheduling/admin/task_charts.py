@@ -17,7 +17,9 @@ from django.utils.translation import gettext as _
 
 from accounts.admin.cells import NOTHING, absolute, duration
 from scheduling.domain.spans import Span
+from scheduling.domain.states import InstanceState
 from scheduling.models import Task, TaskInstance
+from scheduling.models.instance import STATE_LABELS
 from scheduling.statistics import Counts, OutcomeSeries, outcomes_over_time, recent_ends, scope_of
 
 #: The height of a chart in units of its own.
@@ -55,7 +57,8 @@ def _run(instance: TaskInstance, longest: float) -> Run:
         words += f" · {took}"
     if instance.reason:
         words += f" · {instance.reason}"
-    height = max(6, round(lasted / longest * HEIGHT))
+    # By the square root: one very long run shall not make all others look alike.
+    height = max(6, round((lasted / longest) ** 0.5 * HEIGHT))
     return Run(
         url=reverse("admin:scheduling_taskinstance_change", args=[instance.pk]),
         state=instance.state.value,
@@ -89,6 +92,7 @@ def task_trend(task: Task, reader: Any) -> dict[str, Any]:
         "days": _days(month) if month.total.total else [],
         "chart_height": HEIGHT,
         "chart_width": 10 * len(month.slots),
+        "legend": [(word, STATE_LABELS[InstanceState(word)]) for word in _OUTCOMES],
         "mean_line": _line(means, most),
         "p95_line": _line(p95s, most),
     }

@@ -97,12 +97,15 @@ def machine_words(node: Node) -> SafeString:
     load, cpus = node.machine.get("load"), node.machine.get("cpus")
     if isinstance(load, int | float):
         cores = ngettext("%(n)d CPU", "%(n)d CPUs", int(cpus or 1)) % {"n": int(cpus or 1)}
-        parts.append(_("load %(load).1f of %(cpus)s") % {"load": load, "cpus": cores})
+        parts.append(_("load %(load).1f, %(cpus)s") % {"load": load, "cpus": cores})
     total, free = node.machine.get("memory_bytes"), node.machine.get("memory_free_bytes")
     if isinstance(total, int | float) and isinstance(free, int | float):
         words = {"free": filesizeformat(int(free)), "total": filesizeformat(int(total))}
-        parts.append(_("memory %(free)s free of %(total)s") % words)
-    return format_html("{}", " · ".join(parts) or NOTHING)
+        parts.append(_("%(free)s of %(total)s free") % words)
+    if not parts:
+        return format_html("{}", NOTHING)
+    words = format_html_join(" ", "<span>{}</span>", ((part,) for part in parts))
+    return format_html('<span class="rota-machine">{}</span>', words)
 
 
 def running_on(node: Node, reader: Any) -> dict[str, Any]:

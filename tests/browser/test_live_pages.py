@@ -1,0 +1,95 @@
+"""Open pages follow what happens, without being loaded again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from scheduling.db import Connection
+from scheduling.engine.partitions import create_ahead
+from scheduling.models import TaskClock
+from tests.browser.conftest import OpenPage
+from tests.factories import make_task, make_user
+from tests.web.api.work import end, ended, free_task, running
+
+pytestmark = [pytest.mark.processes]
+
+
+@pytest.fixture(autouse=True)
+def _days(conn: Connection) -> None:
+    """Today has its partitions."""
+    create_ahead(conn, now=datetime.now(UTC), days=1)
+
+
+def look_now(page: Page) -> None:
+    """Say that something happened, as a push does."""
+    page.evaluate("document.dispatchEvent(new Event('rota:changed'))")
+
+
+def test_the_page_of_a_running_instance_shows_its_end(open_page: OpenPage) -> None:
+    claimed = running()
+    page = open_page(make_user(superuser=True))
+    page.goto(f"/admin/scheduling/taskinstance/{claimed.instance_id}/change/")
+    head = page.locator(".rota-head").first
+    expect(head).to_contain_text("running")
+    end(claimed)
+    look_now(page)
+    expect(head).to_contain_text("succeeded")
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    expect(page.locator("[data-live]")).to_have_count(0)
+
+
+def test_the_page_of_a_task_shows_a_new_run_and_keeps_what_is_typed(open_page: OpenPage) -> None:
+    task = free_task()
+    ended(task)
+    page = open_page(make_user(superuser=True))
+    page.goto(f"/admin/scheduling/task/{task.pk}/change/")
+    expect(page.locator(".rota-run")).to_have_count(1)
+    page.fill('[name="name"]', "half a na")
+    ended(task)
+    look_now(page)
+    expect(page.locator(".rota-run")).to_have_count(2)
+    expect(page.locator('[name="name"]')).to_have_value("half a na")
+
+
+def test_the_next_fire_is_counted_down(open_page: OpenPage) -> None:
+    task = make_task(trigger="cron", cron_expression="0 12 * * *")
+    at = datetime.now(UTC) + timedelta(hours=30)
+    TaskClock.objects.filter(task=task).update(next_run_at=at, dirty=False)
+    page = open_page(make_user(superuser=True))
+    page.goto(f"/admin/scheduling/task/{task.pk}/change/")
+    countdown = page.locator("time[data-countdown]")
+    expect(countdown).to_contain_text("1 d 05:59:")
+    first = countdown.inner_text()
+    expect(countdown).not_to_have_text(first)
+
+
+def test_a_list_shows_new_states_unless_a_row_is_chosen(open_page: OpenPage) -> None:
+    claimed = running()
+    page = open_page(make_user(superuser=True))
+    page.goto("/admin/scheduling/taskinstance/")
+    row = page.locator("tr.data-row").filter(has_text=f"#{claimed.instance_id}")
+    expect(row).to_contain_text("running")
+    row.locator("input.action-select").check()
+    end(claimed)
+    look_now(page)
+    expect(row.locator("input.action-select")).to_be_checked()
+    row.locator("input.action-select").uncheck()
+    look_now(page)
+    expect(row).to_contain_text("succeeded")
+
+
+def test_what_is_unfolded_stays_so(open_page: OpenPage) -> None:
+    claimed = running()
+    page = open_page(make_user(superuser=True))
+    page.goto("/admin/workers/node/")
+    page.get_by_role("link", name="node-").first.click()
+    fold = page.locator("details.rota-fold")
+    fold.locator("summary").click()
+    expect(page.locator("#now + .rota-scroll")).to_contain_text(f"#{claimed.instance_id}")
+    end(claimed)
+    look_now(page)
+    expect(page.locator("section[aria-labelledby=now]")).to_contain_text("Nothing.")
+    expect(fold).to_have_attribute("open", "")

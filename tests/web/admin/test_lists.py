@@ -1,0 +1,174 @@
+"""What lists have beside their rows: CSV, a way out of an empty one, filters that people use; and rows alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.http import StreamingHttpResponse
+from django.test import AsyncClient, Client
+from django.urls import reverse
+
+from accounts.admin.csv_export import BATCH, csv_lines, harmless
+from accounts.models import User
+from accounts.roles import Role
+from scheduling.models import TaskInstance
+from tests.factories import make_task, make_user
+from tests.web.admin.history import make_execution, make_instance
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+INSTANCES = "admin:scheduling_taskinstance_changelist"
+EXPORTS = [
+    "scheduling_task_export",
+    "scheduling_taskinstance_export",
+    "workers_execution_export",
+    "workers_node_export",
+]
+
+
+def shown(response: Any) -> set[int]:
+    return {row.pk for row in response.context["cl"].result_list}
+
+
+def read(response: Any) -> list[dict[str, str]]:
+    """Return the lines of a CSV answer by their headings."""
+    assert isinstance(response, StreamingHttpResponse), "not made whole before it is sent"
+    text = b"".join(response).decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def export(client: Client, name: str = "scheduling_taskinstance_export", **query: str) -> list[dict[str, str]]:
+    return read(client.get(reverse(f"admin:{name}"), query))
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_every_list_of_work_can_be_had_as_csv(root: Client, name: str) -> None:
+    make_execution(make_instance(make_task()))
+    assert len(export(root, name)) == 1
+
+
+def test_the_file_holds_all_rows_that_match_beyond_the_page(root: Client) -> None:
+    task, other = make_task(name="chosen"), make_task()
+    made = [make_instance(task).pk for _ in range(60)]
+    make_instance(other)
+    old = make_instance(task, age=timedelta(hours=30))
+    rows = export(root, task=str(task.pk), p="2")
+    assert [int(row["instance"]) for row in rows] == sorted(made, reverse=True)
+    assert {row["task"] for row in rows} == {"chosen"}
+    assert rows[0]["state"] == "succeeded"
+    assert rows[0]["scheduled_for"].endswith("Z")
+    assert str(old.pk) in {row["instance"] for row in export(root, task=str(task.pk), range="7d")}
+
+
+def test_the_file_holds_only_what_the_reader_may_see(login: Callable[[User], Client]) -> None:
+    mine, _theirs = make_instance(make_task(namespace="mine")), make_instance(make_task(namespace="theirs"))
+    rows = export(login(make_user(mine=Role.VIEWER)))
+    assert [row["instance"] for row in rows] == [str(mine.pk)]
+    nobody = login(make_user())
+    assert nobody.get(reverse("admin:scheduling_taskinstance_export")).status_code == 403
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1", "＝1+1"])
+def test_no_spreadsheet_takes_a_cell_for_a_formula(root: Client, text: str) -> None:
+    instance = make_instance(make_task(name=f"{text} x"), state="failed")
+    TaskInstance.objects.filter(pk=instance.pk).update(message=text)
+    row = export(root)[0]
+    assert (row["task"], row["message"]) == (f"'{text} x", f"'{text}")
+
+
+def test_numbers_stay_numbers_and_nothing_is_an_empty_cell() -> None:
+    assert [harmless(each) for each in (-5, -1.5, None, "plain", 0)] == ["-5", "-1.5", "", "plain", "0"]
+
+
+def test_rows_are_read_as_they_are_sent() -> None:
+    taken = 0
+
+    def rows() -> Iterator[int]:
+        nonlocal taken
+        for number in range(10 * BATCH):
+            taken += 1
+            yield number
+
+    lines = csv_lines({"n": lambda each: each}, rows(), lambda batch: None)
+    next(lines)
+    assert taken == BATCH
+
+
+async def _streamed(user: User) -> tuple[bool, bytes]:
+    client = AsyncClient()
+    await client.aforce_login(user)
+    answer: Any = await client.get(reverse("admin:scheduling_taskinstance_export"))
+    assert isinstance(answer, StreamingHttpResponse)
+    return answer.is_async, b"".join([piece async for piece in answer])
+
+
+def test_under_asgi_the_file_is_streamed_too() -> None:
+    make_instance(make_task())
+    user = make_user(superuser=True)
+    is_async, body = async_to_sync(_streamed)(user)
+    assert is_async
+    assert body.count(b"\r\n") == 2
+
+
+def test_a_filter_that_matches_nothing_says_what_to_loosen(root: Client) -> None:
+    instance = make_instance(make_task(name="nightly"), age=timedelta(hours=30))
+    page = root.get(reverse(INSTANCES), {"q": "nightly", "state": "succeeded"})
+    text = page.content.decode()
+    assert "Try it without:" in text
+    ways = {way["words"]: way["url"] for way in page.context["cl"].loosening}
+    assert set(ways) == {"search for “nightly”", "last 24 hours", "state: succeeded"}
+    assert shown(root.get(reverse(INSTANCES) + ways["last 24 hours"])) == {instance.pk}
+    tasks = root.get(reverse("admin:scheduling_task_changelist"), {"trigger__exact": "once"})
+    assert [way["words"] for way in tasks.context["cl"].loosening] == ["trigger: Once"]
+
+
+def test_a_list_that_is_not_narrowed_offers_nothing_to_loosen(root: Client) -> None:
+    page = root.get(reverse("admin:scheduling_task_changelist"))
+    assert page.context["cl"].loosening == []
+    assert "Try it without:" not in page.content.decode()
+
+
+def test_what_failed_since_yesterday_is_one_click_away_however_old_its_tick(root: Client) -> None:
+    task = make_task()
+    make_instance(task)
+    late = make_instance(task, state="failed", age=timedelta(hours=45))
+    recent = make_instance(task, state="failed")
+    old = make_instance(task, state="failed", age=timedelta(hours=46))
+    TaskInstance.objects.filter(pk=late.pk).update(failed_at=recent.failed_at)
+    TaskInstance.objects.filter(pk=old.pk).update(failed_at=old.scheduled_for - timedelta(days=1))
+    page = root.get(reverse(INSTANCES))
+    assert "?failed=yesterday" in page.content.decode()
+    chosen = root.get(reverse(INSTANCES), {"failed": "yesterday"})
+    assert shown(chosen) == {late.pk, recent.pk}
+
+
+def test_history_is_filtered_by_the_queue_of_its_task(root: Client) -> None:
+    gpu, other = make_instance(make_task(queue="gpu")), make_instance(make_task())
+    executions = {each: make_execution(each).pk for each in (gpu, other)}
+    assert shown(root.get(reverse(INSTANCES), {"queue": "gpu"})) == {gpu.pk}
+    page = root.get(reverse("admin:workers_execution_changelist"), {"queue": "gpu"})
+    assert shown(page) == {executions[gpu]}
+
+
+def test_a_task_is_found_by_its_number_too(root: Client) -> None:
+    one, two = make_task(), make_task()
+    address = reverse("admin:scheduling_task_changelist")
+    assert shown(root.get(address, {"q": f"#{one.pk}"})) == {one.pk}
+    assert shown(root.get(address, {"q": two.name})) == {two.pk}
+    assert shown(root.get(address, {"q": "9" * 40})) == set()
+
+
+def test_an_open_list_asks_for_its_rows_alone(root: Client) -> None:
+    instance = make_instance(make_task())
+    whole = root.get(reverse(INSTANCES)).content.decode()
+    assert "data-live-list" in whole
+    rows = root.get(reverse(INSTANCES), headers={"Rota-Fragment": "1"}).content.decode()
+    assert f"#{instance.pk}" in rows
+    assert "<html" not in rows
+    assert "data-live-list" not in root.get(reverse("admin:scheduling_calendar_changelist")).content.decode()
