@@ -11,7 +11,7 @@ SEED ?= 1
 # Of the short form that `make test` runs; none when ARGS choose tests.
 CHAOS_SECONDS ?= 10
 
-.PHONY: help install demo test chaos lint types check run lock format clean
+.PHONY: help install demo test chaos lint types check run lock format messages clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ check: $(VENV)/.dev.stamp ## Django's own checks, and that no migration is missi
 format: $(VENV)/.dev.stamp ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+messages: $(VENV)/.dev.stamp ## Gather texts for translation, compile the catalogues, list what is missing
+	@$(BIN)/python manage.py translations
 
 lock: ## Compile requirements/*.txt from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }

@@ -173,7 +173,7 @@ def _gather_foreign(found: Catalog, package: str) -> None:
     folder = Path(spec.origin).parent
     theirs = Catalog(domain=found.domain)
     for path in sorted(folder.rglob("*")):
-        if path.suffix in {".py", ".html"} and "contrib" not in path.relative_to(folder).parts[:1]:
+        if path.suffix in {".py", ".html"} and path.relative_to(folder).parts[0] != "contrib":
             _gather_file(theirs, path, f"{package}/{path.relative_to(folder)}")
     known = _translated_by_themselves()
     for message in theirs:

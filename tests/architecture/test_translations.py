@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from babel.messages.catalog import Catalog
 from django.conf import settings
 from django.utils import translation
 
-from config.translations import SOURCES, Source, catalogue_path, compiled, gaps, gather, languages, read_catalogue
+from config import translations
+from config.translations import SOURCES, Source, catalogue_path, compiled, gaps, languages, read_catalogue
 
 pytestmark = pytest.mark.unit
+
+gather = cache(translations.gather)
 
 EACH = [(language, source) for language in languages() for source in SOURCES]
 IDS = [f"{language}-{source.domain}" for language, source in EACH]

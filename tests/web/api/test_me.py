@@ -18,14 +18,14 @@ def test_the_caller_sees_itself_with_its_roles(api: Client, ada: User) -> None:
 
 
 def test_the_caller_changes_its_preferences_and_nothing_else(api: Client, ada: User) -> None:
-    changed = api.send("patch", "me/", {"language": "zh-hans", "time_zone": "Asia/Shanghai", "is_superuser": True}).ok()
+    changed = api.request("PATCH", "me/", {"language": "zh-hans", "time_zone": "Asia/Shanghai", "is_superuser": True}).ok()
     assert (changed["language"], changed["time_zone"], changed["is_superuser"]) == ("zh-hans", "Asia/Shanghai", False)
     ada.refresh_from_db()
     assert (ada.language, ada.time_zone, ada.is_superuser) == ("zh-hans", "Asia/Shanghai", False)
 
 
 def test_a_language_and_a_zone_that_do_not_exist_are_refused(api: Client, ada: User) -> None:
-    problems = api.send("patch", "me/", {"language": "tlh", "time_zone": "Mars/Olympus"}).problems()
+    problems = api.request("PATCH", "me/", {"language": "tlh", "time_zone": "Mars/Olympus"}).problems()
     assert set(problems) == {"language", "time_zone"}
     assert "Mars/Olympus" in problems["time_zone"][0]
     ada.refresh_from_db()
