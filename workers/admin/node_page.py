@@ -100,8 +100,8 @@ def machine_words(node: Node) -> SafeString:
         parts.append(_("load %(load).1f, %(cpus)s") % {"load": load, "cpus": cores})
     total, free = node.machine.get("memory_bytes"), node.machine.get("memory_free_bytes")
     if isinstance(total, int | float) and isinstance(free, int | float):
-        words = {"free": filesizeformat(int(free)), "total": filesizeformat(int(total))}
-        parts.append(_("%(free)s of %(total)s free") % words)
+        sizes = {"free": filesizeformat(int(free)), "total": filesizeformat(int(total))}
+        parts.append(_("%(free)s of %(total)s free") % sizes)
     if not parts:
         return format_html("{}", NOTHING)
     words = format_html_join(" ", "<span>{}</span>", ((part,) for part in parts))
