@@ -127,7 +127,8 @@ def explain(
         if (record := own.get(tick)) is not None:
             entries.append(_of_record(record))
             continue
-        change = find_change(tick, index, periods)
+        place = find_change(tick, index, periods)
+        change = None if place is None else periods[place]
         # Where an edit carried an old tick along, the instance of that one spans what the edit passed over.
         cover = next(
             (

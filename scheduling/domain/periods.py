@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice, pairwise
 
 from scheduling.domain.misfire import MISSED_COUNT_CAP
@@ -12,9 +13,6 @@ from scheduling.domain.states import Reason
 from scheduling.domain.triggers.base import Trigger
 from scheduling.domain.triggers.bounds import INSTANT
 from scheduling.domain.triggers.walk import fires_between, latest_fire
-
-#: Two schedules overlap for a minute at most, and nothing fires more often than ten times a second.
-MOST_SINGLE = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,62 +93,103 @@ def ticks_of(periods: Sequence[Period], *, start: datetime, end: datetime, limit
     return sorted(ticks.items())[:limit]
 
 
-def find_change(tick: datetime, index: int, periods: Sequence[Period]) -> Period | None:
-    """Return the change that passed over ``tick``, one of the period at ``index``; None when none did.
+def find_change(tick: datetime, index: int, periods: Sequence[Period]) -> int | None:
+    """Return the index of the change that passed over ``tick``, one of the period at ``index``; None when none did.
 
     One that the new schedule has as well, and had yet to decide, goes on as a tick of that one.
     """
     change = None
-    for later in periods[index + 1 :]:
-        if later.begins_at < tick <= later.ends_previous_at and later.yields(tick):
+    for position in range(index + 1, len(periods)):
+        later = periods[position]
+        if tick > later.ends_previous_at:
+            continue
+        if later.begins_at < tick and later.yields(tick):
             change = None
         elif change is None and later.undecided_after is not None and later.undecided_after < tick:
-            change = later if tick <= later.ends_previous_at else None
+            change = position
     return change
 
 
-def find_passed_over(periods: Sequence[Period], index: int) -> PassedOver | None:
-    """Return what the change at ``index`` passed over; None when there was no such tick.
+def find_passed_over(periods: Sequence[Period], changes: Collection[int]) -> dict[int, PassedOver]:
+    """Return what the changes at these indexes passed over; those that passed over nothing are missing.
 
-    ``periods`` are those of one task up to that change, and reach back as far as the undecided moments.
+    ``periods`` are those of one task, and reach back as far as the undecided moments of the changes.
     """
-    change = periods[index]
-    if change.undecided_after is None:
-        return None
-    known = periods[: index + 1]
-    # Where two schedules overlap, for some seconds at most, each tick is looked at; elsewhere they are counted.
-    single: dict[datetime, int] = {}
-    low = change.undecided_after
-    for each in known[1:]:
-        if each.undecided_after is None:
+    zones = _overlaps(periods)
+    found = {index: _Sum() for index in changes}
+    # Where two schedules overlap, for some seconds after an edit, each tick is looked at; elsewhere they are counted.
+    for begin, end in zones:
+        for tick, owner in ticks_of(periods, start=begin + INSTANT, end=end, limit=sys.maxsize):
+            place = find_change(tick, owner, periods)
+            if place in found:
+                found[place].add(tick, tick, 1, periods[owner])
+    for index, passed in found.items():
+        change = periods[index]
+        if change.undecided_after is None:
             continue
-        start = max(each.begins_at, change.undecided_after)
-        shared = ticks_of(known[:index], start=start + INSTANT, end=each.ends_previous_at, limit=MOST_SINGLE)
-        single |= {tick: owner for tick, owner in shared if find_change(tick, owner, known) is change}
-        if each is not change:
-            low = max(low, each.ends_previous_at)
-    high = min(change.begins_at, change.ends_previous_at)
-    count, first, latest = 0, None, None
-    for position, (period, following) in enumerate(pairwise(known)):
-        begin, end = max(low, period.begins_at), min(high, following.ends_previous_at)
-        if period.trigger is None or begin >= end or (fire := latest_fire(period.trigger, begin, end)) is None:
+        # What an earlier change has passed over is not passed over again.
+        earlier = [each.ends_previous_at for each in periods[:index] if each.undecided_after is not None]
+        start = max([change.undecided_after, *earlier])
+        for begin, end in _outside(zones, start, change.ends_previous_at):
+            for period, following in pairwise(periods[: index + 1]):
+                low, high = max(begin, period.begins_at), min(end, following.ends_previous_at)
+                if period.trigger is None or low >= high:
+                    continue
+                first, last = period.trigger.next_after(low), latest_fire(period.trigger, low, high)
+                if first is not None and last is not None:
+                    count = period.trigger.count_between(low, high, cap=MISSED_COUNT_CAP)
+                    passed.add(first, last, count, period)
+    return {index: passed.whole() for index, passed in found.items() if passed.count}
+
+
+class _Sum:
+    """Ticks that are taken together, as they are found."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._since = self._at = datetime.min.replace(tzinfo=UTC)
+        self._last: Period | None = None
+
+    def add(self, first: datetime, last: datetime, count: int, period: Period) -> None:
+        """Take in so many ticks of ``period``."""
+        if not self.count or first < self._since:
+            self._since = first
+        if not self.count or last > self._at:
+            self._at, self._last = last, period
+        self.count += count
+
+    def whole(self) -> PassedOver:
+        """Return all of them; there is one at least."""
+        assert self._last is not None  # noqa: S101 - asked for after something was added
+        return PassedOver(
+            at=self._at,
+            since=self._since,
+            count=min(self.count, MISSED_COUNT_CAP),
+            reason=Reason.EDITED if self._last.enabled else Reason.PAUSED,
+            version=self._last.version,
+        )
+
+
+def _overlaps(periods: Sequence[Period]) -> list[tuple[datetime, datetime]]:
+    """Return the stretches, begin excluded, in which more than one schedule counts; in order, none touching another."""
+    merged: list[tuple[datetime, datetime]] = []
+    for begin, end in sorted((each.begins_at, each.ends_previous_at) for each in periods[1:]):
+        if begin >= end:
             continue
-        count += period.trigger.count_between(begin, end, cap=MISSED_COUNT_CAP)
-        first = first or period.trigger.next_after(begin)
-        latest = (fire, position)
-    if first is not None and latest is not None:
-        single |= {first: latest[1], latest[0]: latest[1]}
-        count += len(single.keys() - {first, latest[0]})
-    else:
-        count = len(single)
-    if not single:
-        return None
-    at = max(single)
-    last = periods[single[at]]
-    return PassedOver(
-        at=at,
-        since=min(single),
-        count=min(count, MISSED_COUNT_CAP),
-        reason=Reason.EDITED if last.enabled else Reason.PAUSED,
-        version=last.version,
-    )
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((begin, end))
+    return merged
+
+
+def _outside(
+    zones: Sequence[tuple[datetime, datetime]], start: datetime, end: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the parts of (``start``, ``end``] that lie in none of ``zones``."""
+    for begin, until in zones:
+        if start < min(begin, end):
+            yield start, min(begin, end)
+        start = max(start, until)
+    if start < end:
+        yield start, end

@@ -30,7 +30,7 @@ from scheduling.runtime.backfills import BACKFILLS, run_backfills
 from scheduling.runtime.clock_reader import ClockReader, KnownClock
 from scheduling.runtime.end_watch import EndWatch
 from scheduling.runtime.maintainer import Chores, Maintainer
-from scheduling.runtime.passed_over import BATCH, record_passed_over
+from scheduling.runtime.passed_over import PASSED_OVER, PAUSE_SECONDS, record_passed_over
 from scheduling.runtime.registry import Registry, Share
 from scheduling.runtime.surroundings import Surroundings
 from scheduling.runtime.tally import Tally
@@ -79,6 +79,7 @@ class SchedulerLoop:
             ),
             Maintainer(name=_ADMISSION, every_seconds=self._conf.MAINTENANCE_SECONDS, run=self._sweep_admission),
             Maintainer(name=BACKFILLS, every_seconds=self._conf.MAINTENANCE_SECONDS, run=run_backfills),
+            Maintainer(name=PASSED_OVER, every_seconds=self._conf.MAINTENANCE_SECONDS, run=self._record_passed_over),
             *maintainers,
             *(
                 [
@@ -89,6 +90,7 @@ class SchedulerLoop:
                 else []
             ),
         ]
+        self._recorded_at = 0.0
         self._due_at = dict.fromkeys((chore.name for chore in self._maintainers), 0.0)
         self._report = report
         self._clock = self._surroundings.clock
@@ -190,6 +192,9 @@ class SchedulerLoop:
         if self._listener.reconnected or payloads - {ENTRIES, LIMITS}:
             self._listener.reconnected = False
             self._complete_until = None
+            # Soon, but not with each of many edits: firing comes first.
+            pause = min(PAUSE_SECONDS, self._conf.MAINTENANCE_SECONDS)
+            self._due_at[PASSED_OVER] = min(self._due_at[PASSED_OVER], self._recorded_at + pause)
         if payloads:
             self._promotions_known = False
             self._due_at[BACKFILLS] = 0.0
@@ -201,8 +206,6 @@ class SchedulerLoop:
             return
         self._sync_clock(conn)
         # Each time, and not only when told to: a hint may have been lost.
-        while record_passed_over(conn) == BATCH:
-            self._watch.turned()
         while self._reader.plan_dirty(conn) == 1000:
             self._watch.turned()
         until = self._clock.now() + timedelta(seconds=self._conf.HORIZON_SECONDS)
@@ -336,6 +339,10 @@ class SchedulerLoop:
     def _create_partitions(self, conn: Connection) -> Chores:
         made = create_ahead(conn, now=self._clock.now(), days=self._conf.PARTITION_DAYS_AHEAD)
         return Chores(count=made)
+
+    def _record_passed_over(self, conn: Connection) -> Chores:
+        self._recorded_at = time.monotonic()
+        return record_passed_over(conn)
 
     def _sweep_admission(self, conn: Connection) -> Chores:
         admitted = admit_waiting(conn)

@@ -10,9 +10,16 @@ from scheduling.db import Connection
 from scheduling.domain.periods import Period, find_passed_over
 from scheduling.domain.task_trigger import trigger_of_stored
 from scheduling.engine.pass_over import Change, pass_over
+from scheduling.runtime.maintainer import Chores
+
+#: The name of the chore in the schedulers' log line, and by which a wake-up finds it.
+PASSED_OVER = "passed over"
 
 #: Changes that one call records.
 BATCH = 200
+
+#: How soon after a call the next edit is looked at, in seconds.
+PAUSE_SECONDS = 0.25
 
 _OPEN = "SELECT id, task_id FROM rota_schedule_period WHERE to_record ORDER BY id LIMIT %(limit)s"
 
@@ -35,14 +42,14 @@ ORDER BY p.task_id, p.id
 """
 
 
-def record_passed_over(conn: Connection, *, limit: int = BATCH) -> int:
-    """Record what the oldest ``limit`` changes passed over; return how many were looked at.
+def record_passed_over(conn: Connection, *, limit: int = BATCH) -> Chores:
+    """Record what the oldest ``limit`` changes passed over.
 
     Costs one look into an empty index when nothing was changed.
     """
     found = conn.execute(_OPEN, {"limit": limit}).fetchall()
     if not found:
-        return 0
+        return Chores()
     wanted = {row[0] for row in found}
     changes = []
     rows = conn.execute(_PERIODS, {"ids": list(wanted)}).fetchall()
@@ -60,10 +67,7 @@ def record_passed_over(conn: Connection, *, limit: int = BATCH) -> int:
             )
             for _, _, begins_at, took_over_at, enabled, version, undecided_after, to_record, definition in mine
         ]
-        changes += [
-            Change(row[1], task_id, find_passed_over(periods, index))
-            for index, row in enumerate(mine)
-            if row[1] in wanted
-        ]
-    pass_over(conn, changes)
-    return len(found)
+        asked = [index for index, row in enumerate(mine) if row[1] in wanted]
+        passed = find_passed_over(periods, asked)
+        changes += [Change(mine[index][1], task_id, passed.get(index)) for index in asked]
+    return Chores(count=pass_over(conn, changes), again_seconds=0.0 if len(found) == limit else None)

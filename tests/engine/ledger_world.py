@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from scheduling.conf import SchedulingConf
 from scheduling.db import CLOCK_CHANNEL, Connection, database_now
 from scheduling.ledger import Ledger, read_ledger
 from scheduling.models import QueueEntry, Task
@@ -27,7 +28,8 @@ class World:
     def __init__(self, conn: Connection, **over: Any) -> None:
         self.conn = conn
         self.task = make_task(**{"trigger": "cron", "cron_expression": "*/10 * * * *", **over})
-        self.loop = SchedulerLoop()
+        # What is done now and then is done with each turn.
+        self.loop = SchedulerLoop(settings=SchedulingConf(MAINTENANCE_SECONDS=0))
 
     def hours_pass(self, hours: int) -> None:
         """Nobody turns the scheduler meanwhile."""

@@ -42,7 +42,7 @@ def black_out(task: Task, begin: time) -> None:
 
 
 @settings(
-    max_examples=60,
+    max_examples=40,
     # Shrinking takes longer than a test may.
     phases=(Phase.explicit, Phase.generate),
     report_multiple_bugs=False,

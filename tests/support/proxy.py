@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import psycopg
@@ -26,7 +26,8 @@ class LosingProxy:
         self._lose: list[bytes] = []
         #: How many answers were lost.
         self.lost = 0
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads: list[threading.Thread] = []
+        self._start(self._accept)
 
     @property
     def port(self) -> int:
@@ -43,7 +44,15 @@ class LosingProxy:
         for each in self._sockets:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+        # Closed only when nobody reads any more: the next socket gets the same number.
+        for thread in self._threads:
+            thread.join()
+        for each in self._sockets:
             each.close()
+
+    def _start(self, target: Callable[..., None], *args: object) -> None:
+        self._threads.append(threading.Thread(target=target, args=args, daemon=True))
+        self._threads[-1].start()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -56,8 +65,8 @@ class LosingProxy:
                     server = socket.create_connection(self._server)
                 self._sockets += [client, server]
                 losing = threading.Event()
-                threading.Thread(target=self._to_server, args=[client, server, losing], daemon=True).start()
-                threading.Thread(target=self._to_client, args=[client, server, losing], daemon=True).start()
+                self._start(self._to_server, client, server, losing)
+                self._start(self._to_client, client, server, losing)
 
     def _to_server(self, client: socket.socket, server: socket.socket, losing: threading.Event) -> None:
         with suppress(OSError):

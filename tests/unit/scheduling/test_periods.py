@@ -45,21 +45,17 @@ def histories(draw: st.DrawFn) -> list[Period]:
 @given(histories())
 def test_what_a_change_passed_over_is_what_looking_at_each_tick_finds(periods: list[Period]) -> None:
     last = periods[-1].ends_previous_at
-    for index in range(1, len(periods)):
-        known = periods[: index + 1]
-        one_by_one = [
-            (tick, known[owner])
-            for tick, owner in ticks_of(known[:index], start=BEGIN, end=last, limit=10_000)
-            if tick <= known[index].ends_previous_at and find_change(tick, owner, known) is known[index]
-        ]
-        found = find_passed_over(known, index)
-        if not one_by_one:
-            assert found is None
-            continue
-        assert found is not None
-        latest, owner = one_by_one[-1]
-        assert (found.at, found.since, found.count) == (latest, one_by_one[0][0], len(one_by_one))
-        assert found.reason is (Reason.EDITED if owner.enabled else Reason.PAUSED)
+    changes = range(1, len(periods))
+    one_by_one: dict[int | None, list[tuple[datetime, Period]]] = {}
+    for tick, owner in ticks_of(periods, start=BEGIN, end=last, limit=10_000):
+        one_by_one.setdefault(find_change(tick, owner, periods), []).append((tick, periods[owner]))
+    found = find_passed_over(periods, changes)
+    assert found.keys() == one_by_one.keys() - {None}
+    for index, passed in found.items():
+        expected = one_by_one[index]
+        latest, owner_of_latest = expected[-1]
+        assert (passed.at, passed.since, passed.count) == (latest, expected[0][0], len(expected))
+        assert passed.reason is (Reason.EDITED if owner_of_latest.enabled else Reason.PAUSED)
 
 
 def test_a_tick_of_two_schedules_belongs_to_the_newer_one_and_is_not_passed_over() -> None:
@@ -72,6 +68,5 @@ def test_a_tick_of_two_schedules_belongs_to_the_newer_one_and_is_not_passed_over
     ticks = ticks_of([old, new], start=BEGIN, end=seconds[8], limit=100)
     assert [tick for tick, _ in ticks] == seconds[1:9]
     assert {tick for tick, owner in ticks if owner == 1} == {seconds[4], seconds[6], seconds[8]}
-    found = find_passed_over([old, new], 1)
-    assert found is not None
+    found = find_passed_over([old, new], [1])[1]
     assert (found.at, found.since, found.count) == (seconds[7], seconds[5], 2)
