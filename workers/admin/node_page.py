@@ -104,8 +104,8 @@ def machine_words(node: Node) -> SafeString:
         parts.append(_("%(free)s of %(total)s free") % sizes)
     if not parts:
         return format_html("{}", NOTHING)
-    words = format_html_join(" ", "<span>{}</span>", ((part,) for part in parts))
-    return format_html('<span class="rota-machine">{}</span>', words)
+    lines = format_html_join(" ", "<span>{}</span>", ((part,) for part in parts))
+    return format_html('<span class="rota-machine">{}</span>', lines)
 
 
 def running_on(node: Node, reader: Any) -> dict[str, Any]:
