@@ -92,7 +92,8 @@ def _retold(text: str, locale: str) -> str:
             values = {name: _retold(value, locale) for name, value in found.groupdict().items()}
             rest = text[found.end() :]
             space = rest[: len(rest) - len(rest.lstrip())]
-            return template.translation % values + space + (_retold(rest.lstrip(), locale) if rest.strip() else "")
+            said: str = template.translation % values
+            return said + space + (_retold(rest.lstrip(), locale) if rest.strip() else "")
     return text
 
 
