@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from scheduling.domain.states import EntryState
 from scheduling.models import QueueEntry, TaskInstance
+from scheduling.stored_sentences import retold
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +32,7 @@ class FailedAttempt:
         words = {
             "attempt": self.attempt,
             "most": self.max_attempts,
-            "why": self.message or self.reason,
+            "why": retold(self.message) or self.reason,
             "moment": date_format(timezone.localtime(self.next_at), "Y-m-d H:i:s"),
         }
         if self.put_off:

@@ -18,6 +18,7 @@ from scheduling.domain.states import PASSED_OVER, Origin
 from scheduling.domain.task_trigger import trigger_of_stored
 from scheduling.domain.triggers.bounds import INSTANT
 from scheduling.models import SchedulePeriod, Task, TaskInstance, TaskRevision
+from scheduling.stored_sentences import retold
 
 #: The most ticks of one answer; the next one goes on where it ended.
 MOST_TICKS = 1000
@@ -67,7 +68,7 @@ class LedgerLine:
             return _(self.entry.message) % self.entry.params
         if self.instance is not None and self.instance.scheduled_for == self.entry.at:
             return self.instance.full_message
-        return _(self.entry.message) if self.entry.message else ""
+        return retold(self.entry.message)
 
 
 @dataclass(kw_only=True)

@@ -123,5 +123,5 @@ def _failure(each: Failure, now: datetime) -> dict[str, Any]:
         "instance": link(reverse("admin:scheduling_taskinstance_change", args=[instance.pk]), f"#{instance.pk}"),
         "state": badge(instance.state, instance.state_label),
         "at": moment(instance.failed_at, now=now),
-        "message": instance.message,
+        "message": instance.full_message,
     }

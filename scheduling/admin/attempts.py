@@ -103,11 +103,11 @@ def _line(execution: Any, before: Sequence[Any], instance: TaskInstance, axis: A
     return {
         "number": link(reverse("admin:workers_execution_change", args=[execution.pk]), f"#{execution.pk}"),
         "attempt": execution.attempt,
-        "state": badge(execution.state, state, title=execution.message),
+        "state": badge(execution.state, state, title=execution.full_message),
         "started": moment(execution.started_at),
         "waited": gap,
         "took": ran,
-        "message": execution.message,
+        "message": execution.full_message,
         "log": link(reverse("admin:workers_execution_log", args=[execution.pk]), _("Log")),
         "segments": segments,
     }

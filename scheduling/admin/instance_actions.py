@@ -68,7 +68,7 @@ def rerun(request: HttpRequest, instances: Iterable[TaskInstance]) -> list[TaskI
         new = TaskInstance.objects.with_entry().get(pk=new.pk, scheduled_for=new.scheduled_for)
         made.append(new)
         if new.state is InstanceState.SKIPPED:
-            report.refuse(instance, _("skipped. %(why)s") % {"why": new.message})
+            report.refuse(instance, _("skipped. %(why)s") % {"why": new.full_message})
             continue
         report.done += 1
         report.links.append(link(instance_url(new.pk), f"#{new.pk}"))

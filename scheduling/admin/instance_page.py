@@ -16,6 +16,7 @@ from scheduling.admin.result_view import shown_result
 from scheduling.admin.task_actions import instance_url
 from scheduling.domain.states import InstanceState
 from scheduling.models import QueueEntry, Task, TaskInstance
+from scheduling.stored_sentences import retold
 
 #: So many instances that repeat this one are named.
 MOST_FOLLOW_UPS = 20
@@ -83,7 +84,7 @@ def _stopping(instance: TaskInstance) -> dict[str, Any] | None:
         return None
     return {
         "at": exact_moment(entry.cancel_requested_at),
-        "message": entry.cancel_message,
+        "message": retold(entry.cancel_message or ""),
         "killed": entry.kill_requested,
     }
 

@@ -49,7 +49,7 @@ def prepare_waiting_words(rows: Sequence[TaskInstance]) -> None:
 
 def state_cell(instance: TaskInstance) -> SafeString:
     """Return the state, with the sentence that says why, and the word for what it waits for."""
-    shown = badge(instance.state, instance.state_label, title=instance.message)
+    shown = badge(instance.state, instance.state_label, title=instance.full_message)
     word: GateWord | None = instance.__dict__.get(_KEY)
     if word is None:
         return shown

@@ -126,7 +126,7 @@ class TaskAdmin(RoleAwareAdmin):
         instance = last_instance(task)
         if instance is None:
             return format_html("{}", NOTHING)
-        shown = badge(instance.state, instance.state_label, title=instance.message)
+        shown = badge(instance.state, instance.state_label, title=instance.full_message)
         when = moment(instance.finished_at or instance.scheduled_for)
         return format_html(
             '<a class="rota-last" href="{}">{} {}</a>', task_actions.instance_url(instance.pk), shown, when

@@ -34,7 +34,7 @@ def run_now(request: HttpRequest, tasks: Iterable[Task]) -> Report:
         # Admission of a limited task follows the commit, so the row is read once more.
         made = TaskInstance.objects.with_entry().get(pk=made.pk, scheduled_for=made.scheduled_for)
         if made.state is InstanceState.SKIPPED:
-            report.refuse(task, _("skipped. %(why)s") % {"why": made.message})
+            report.refuse(task, _("skipped. %(why)s") % {"why": made.full_message})
             return
         report.done += 1
         report.links.append(link(instance_url(made.pk), f"#{made.pk}"))

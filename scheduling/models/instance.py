@@ -15,6 +15,7 @@ from accounts.permissions import Somebody, visible_to
 from scheduling.domain.misfire import MISSED_COUNT_CAP
 from scheduling.domain.states import STATE_OF_ENTRY, EntryState, InstanceState, Origin
 from scheduling.models.task import Task
+from scheduling.stored_sentences import retold
 
 STATE_LABELS = {
     InstanceState.WAITING: _("waiting"),
@@ -166,10 +167,11 @@ class TaskInstance(models.Model):
 
     @property
     def full_message(self) -> str:
-        """Its message, preceded by the note where the message does not say that by itself."""
+        """Its message in the reader's language, preceded by the note where it does not say that by itself."""
+        message = retold(self.message)
         if not self.note or self.outcome is None or self.outcome == InstanceState.SKIPPED:
-            return self.message
-        return f"{self.note} {self.message}".rstrip()
+            return message
+        return f"{self.note} {message}".rstrip()
 
     @property
     def is_final(self) -> bool:

@@ -15,6 +15,7 @@ from accounts.permissions import require
 from accounts.roles import Action
 from scheduling.db import callers_connection
 from scheduling.domain.errors import InvalidField
+from scheduling.domain.errors import gettext_noop as _n
 from scheduling.domain.policies import TriggerKind
 from scheduling.domain.states import EntryState, InstanceState, Origin
 from scheduling.domain.triggers.base import Trigger
@@ -108,8 +109,8 @@ def stop_backfill(backfill: Backfill, *, actor: User | None = None, cancel_runni
     it is. Raises PermissionDenied.
     """
     require(actor, Action.OPERATE, backfill.namespace_id)
-    by = actor.get_username() if actor is not None else _("the system")
-    message = _("Backfill %(id)d was stopped by %(name)s.") % {"id": backfill.pk, "name": by}
+    by = actor.get_username() if actor is not None else _n("the system")
+    message = _n("Backfill %(id)d was stopped by %(name)s.") % {"id": backfill.pk, "name": by}
     with transaction.atomic():
         stopped = Backfill.objects.filter(pk=backfill.pk, state="running").update(
             state="stopped", finished_at=timezone.now()

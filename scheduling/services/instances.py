@@ -12,6 +12,7 @@ from accounts.models import User
 from accounts.permissions import require
 from accounts.roles import Action
 from scheduling.db import callers_connection
+from scheduling.domain.errors import gettext_noop as _n
 from scheduling.domain.states import Origin
 from scheduling.engine.cancel import CancelResult, cancel
 from scheduling.models import Task, TaskInstance
@@ -33,8 +34,9 @@ def cancel_instances(
     chosen = list(instances)
     for namespace_id in {instance.namespace_id for instance in chosen}:
         require(actor, Action.OPERATE, namespace_id)
-    by = actor.get_username() if actor is not None else _("the system")
-    message = (_("Killed by %(name)s.") if kill else _("Cancelled by %(name)s.")) % {"name": by}
+    by = actor.get_username() if actor is not None else _n("the system")
+    # Stored, and read by people of other languages.
+    message = (_n("Killed by %(name)s.") if kill else _n("Cancelled by %(name)s.")) % {"name": by}
     if comment:
         message = f"{message} {comment}"
     with transaction.atomic():

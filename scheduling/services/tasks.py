@@ -13,6 +13,7 @@ from accounts.models import User
 from accounts.permissions import require
 from accounts.roles import Action
 from scheduling.db import callers_connection
+from scheduling.domain.errors import gettext_noop as _n
 from scheduling.domain.policies import TriggerKind
 from scheduling.engine.cancel import cancel
 from scheduling.models import Calendar, QueueEntry, Task
@@ -82,6 +83,6 @@ def delete_task(task: Task, *, actor: User | None = None) -> None:
     name = task.name
     Task.objects.select_for_update().get(pk=task.pk)
     ids = list(QueueEntry.objects.filter(task=task.pk).values_list("instance_id", flat=True))
-    cancel(callers_connection(), ids, message=_("The task “%(name)s” was deleted.") % {"name": name})
+    cancel(callers_connection(), ids, message=_n("The task “%(name)s” was deleted.") % {"name": name})
     task.delete()
     announce_on_commit(control=True)

@@ -138,7 +138,7 @@ class ExecutionAdmin(LedgerAdmin):
             "started_at": lambda each: each.started_at,
             "finished_at": lambda each: each.finished_at,
             "reason": lambda each: each.reason,
-            "message": lambda each: each.message,
+            "message": lambda each: each.full_message,
         }
 
     # Columns and fields
@@ -167,7 +167,7 @@ class ExecutionAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("state"))
     def state_shown(self, execution: Execution) -> SafeString:
         """The state, with the sentence that says why."""
-        return badge(execution.state, execution.get_state_display(), title=execution.message)
+        return badge(execution.state, execution.get_state_display(), title=execution.full_message)
 
     @admin.display(description=gettext_lazy("started"))
     def started(self, execution: Execution) -> SafeString:
@@ -212,7 +212,7 @@ class ExecutionAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("message"))
     def message_shown(self, execution: Execution) -> SafeString:
         """The sentence for people, with its line breaks."""
-        return text_block(execution.message)
+        return text_block(execution.full_message)
 
     # The pages
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Namespace
 from accounts.permissions import Somebody, visible_to
 from scheduling.models import Task, TaskInstance
+from scheduling.stored_sentences import retold
 from workers.domain.states import ExecutionState
 from workers.models.node import Node
 
@@ -89,3 +90,8 @@ class Execution(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk}"
+
+    @property
+    def full_message(self) -> str:
+        """Its message in the reader's language."""
+        return retold(self.message)
