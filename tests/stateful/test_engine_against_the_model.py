@@ -55,7 +55,8 @@ WORKERS = ["one", "two", "three"]
 SEVERAL = st.lists(st.sampled_from(TASKS), min_size=3, max_size=8)
 
 _EMPTY = """
-DELETE FROM rota_queue_entry; DELETE FROM rota_execution; DELETE FROM rota_instance; DELETE FROM rota_node;
+DELETE FROM rota_queue_entry; DELETE FROM rota_execution; DELETE FROM rota_instance; DELETE FROM rota_node_change;
+DELETE FROM rota_node;
 """
 
 _SEEN = """
