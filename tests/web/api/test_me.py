@@ -18,7 +18,9 @@ def test_the_caller_sees_itself_with_its_roles(api: Client, ada: User) -> None:
 
 
 def test_the_caller_changes_its_preferences_and_nothing_else(api: Client, ada: User) -> None:
-    changed = api.request("PATCH", "me/", {"language": "zh-hans", "time_zone": "Asia/Shanghai", "is_superuser": True}).ok()
+    changed = api.request(
+        "PATCH", "me/", {"language": "zh-hans", "time_zone": "Asia/Shanghai", "is_superuser": True}
+    ).ok()
     assert (changed["language"], changed["time_zone"], changed["is_superuser"]) == ("zh-hans", "Asia/Shanghai", False)
     ada.refresh_from_db()
     assert (ada.language, ada.time_zone, ada.is_superuser) == ("zh-hans", "Asia/Shanghai", False)
