@@ -29,6 +29,12 @@ DELETE FROM rota_queue_entry e WHERE e.instance_id = ANY(ARRAY(SELECT instance_i
 RETURNING e.instance_id, e.scheduled_for, e.gate, e.pool_id, e.handler
 """
 
+# Nearly always there are none, and this is all that it costs then.
+_ANY_ORPHAN = """
+SELECT EXISTS (SELECT FROM rota_queue_entry e
+    WHERE e.state <> 1 AND NOT EXISTS (SELECT FROM rota_task t WHERE t.id = e.task_id))
+"""
+
 _ORPHANS = """
 WITH gone AS MATERIALIZED (
     SELECT e.instance_id FROM rota_queue_entry e
@@ -76,6 +82,9 @@ def reject_unknown_handlers(conn: Connection, known: Collection[str]) -> Rejecte
 
 def reject_deleted_tasks(conn: Connection) -> Rejected:
     """Cancel live instances whose task was deleted past the services."""
+    found = conn.execute(_ANY_ORPHAN).fetchone()
+    if found is None or not found[0]:
+        return Rejected()
     with conn.transaction():
         rows = conn.execute(_ORPHANS).fetchall()
         end_unstarted(
