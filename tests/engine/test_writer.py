@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from scheduling.db import Connection
+from scheduling.db import Connection, own_connection
 from scheduling.domain.clock import DatabaseClock
 from scheduling.models import TaskInstance
 from scheduling.notify import Notifier
 from scheduling.runtime.watchdog import Watch
 from tests.engine.work import claimed_by, ready, report_of
 from tests.factories import make_registration
+from tests.support.waiting import wait_until
 from workers.conf import conf
 from workers.engine.claim import Claimed
+from workers.models import LogChunk
 from workers.runtime.log_buffer import LogBuffer
 from workers.runtime.writer import Ended, Writer
 
@@ -81,3 +84,33 @@ def test_a_lone_result_is_written_without_waiting_for_others(conn: Connection, m
         writer.ended(ended(claimed))
         assert writer.wait_written(30), "it waits for company"
         assert TaskInstance.objects.get(pk=claimed.instance_id).outcome == "succeeded"
+
+
+def test_while_somebody_has_locked_the_whole_history_the_writer_neither_stalls_nor_loses_a_result(
+    conn: Connection, make_writer: WriterMaker
+) -> None:
+    all_of_them = claims(conn, 100)
+    writer = make_writer()
+    for claimed in all_of_them:
+        writer.ended(ended(claimed))
+    with closing(own_connection("test")) as rude, rude.transaction():
+        rude.execute("LOCK TABLE rota_instance IN EXCLUSIVE MODE")
+        writer.start()
+        # One by one they would be tried for minutes, and the watchdog would take the writer for dead.
+        wait_until(lambda: len(writer._held) == 100)
+    assert writer.wait_written(30)
+    assert TaskInstance.objects.filter(outcome="succeeded").count() == 100
+
+
+def test_a_log_that_somebody_keeps_locked_holds_up_no_result(conn: Connection, make_writer: WriterMaker) -> None:
+    (claimed,) = claims(conn, 1)
+    writer = make_writer()
+    each = ended(claimed)
+    each.log.write("stdout", "hello\n")
+    with closing(own_connection("test")) as rude, rude.transaction():
+        rude.execute("LOCK TABLE rota_log_chunk IN EXCLUSIVE MODE")
+        writer.start()
+        writer.ended(each)
+        assert writer.wait_written(30), "it waits for the log"
+        assert TaskInstance.objects.get().outcome == "succeeded"
+    wait_until(lambda: LogChunk.objects.filter(execution_id=claimed.lease_id).exists())

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import psycopg
@@ -34,6 +35,13 @@ BATCH = 500
 
 #: Above so many unacknowledged reports the worker claims nothing more.
 BACK_PRESSURE = 2000
+
+#: For so long (seconds) reports are tried in smaller and smaller batches while locks are in their way; then those that
+#: are left are put aside, since somebody has locked more than a few rows.
+SORTING_SECONDS = 3.0
+
+#: How soon (seconds) a log that somebody has locked is tried again.
+LOG_AGAIN_SECONDS = 2.0
 
 #: Classes of SQLSTATE that are about the data: exceptions of data, constraints, unsupported features, limits of size.
 _ABOUT_DATA = {"22", "23", "0A", "54"}
@@ -74,7 +82,8 @@ class Writer:
         self._unwritten: dict[int, Report] = {}
         #: By lease: reports of entries that somebody else has locked.
         self._held: dict[int, Report] = {}
-        self._held_again_at = 0.0
+        self._held_again_at = self._log_again_at = 0.0
+        self._sorting_ends_at = 0.0
         self._thread = threading.Thread(target=self._run, name="rota-writer", daemon=True)
 
     def start(self) -> None:
@@ -171,8 +180,16 @@ class Writer:
                 self._in_flight = 0
                 self._changed.notify_all()
         self._watch.end()
+        self._store_rest()
         close_quietly(self._conn)
         self._pushes.close()
+
+    def _store_rest(self) -> None:
+        """Try once more to store a log that was held up; nobody else has it."""
+        self._log_again_at = 0.0
+        if self._unstored and self._conn is not None:
+            with suppress(psycopg.Error):
+                self._store_log(self._conn)
 
     def _write(self, batch: Sequence[Ended]) -> None:
         if not batch and not self._unstored and not self._held:
@@ -181,6 +198,7 @@ class Writer:
             self._conn = own_connection("worker writer")
             self._conn.execute(LOCK_TIMEOUT)
         self._store_log(self._conn)
+        self._sorting_ends_at = time.monotonic() + SORTING_SECONDS
         self._try_held(self._conn)
         self._complete(self._conn, list(self._unwritten.values()))
 
@@ -194,9 +212,16 @@ class Writer:
         self._complete(conn, [report for report in waiting if report.instance_id not in held])
 
     def _store_log(self, conn: Connection) -> None:
+        if time.monotonic() < self._log_again_at:
+            return
         try:
             store_log(conn, self._unstored)
             self._pushes.stored({chunk.execution_id for chunk in self._unstored})
+        except psycopg.errors.LockNotAvailable:
+            # It is kept, and no result waits for it.
+            self._log_again_at = time.monotonic() + LOG_AGAIN_SECONDS
+            logger.warning("the log waits: somebody holds its table locked", extra={"action": "log_held"})
+            return
         except psycopg.OperationalError:
             raise
         except psycopg.Error as error:
@@ -208,6 +233,8 @@ class Writer:
         """Write reports; when the database refuses one of them, find it by halving and fail it alone."""
         if not reports:
             return
+        # Each try may wait for a lock, and one batch may need many.
+        self._watch.turned(rest=self._conf.log_flush_seconds)
         try:
             done = complete(conn, reports)
         except psycopg.errors.LockNotAvailable:
@@ -225,7 +252,7 @@ class Writer:
     def _go_around(self, conn: Connection, reports: Sequence[Report]) -> None:
         """Put aside the reports of entries that somebody holds locked, and write the others."""
         held = held_among(conn, [report.instance_id for report in reports])
-        if not held and len(reports) > 1:
+        if not held and len(reports) > 1 and time.monotonic() < self._sorting_ends_at:
             # It is not the entry that is locked, but its execution or its instance.
             middle = len(reports) // 2
             self._complete(conn, reports[:middle])
