@@ -5,6 +5,7 @@ Needs Babel, which is a tool of development; a server reads the compiled catalog
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ TRANSLATED_BY_THEMSELVES = ("django.contrib.admin", "django.contrib.auth", "djan
 
 _NAMES = ("gettext", "gettext_lazy", "gettext_noop", "_", "_n", "_lazy", "stored")
 _PLURAL_NAMES = ("ngettext", "ngettext_lazy")
+#: The functions whose arguments are texts, as Babel wants to know them.
 KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(_NAMES),
     **dict.fromkeys(_PLURAL_NAMES, (1, 2)),
@@ -156,6 +158,10 @@ def gaps(catalogue: Catalog, gathered: Catalog) -> Gaps:
 
 def _gather_file(found: Catalog, path: Path, name: str) -> None:
     text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        for message, context in _marked(text):
+            found.add(message, locations=[(name, 0)], context=context)
+        return
     method = "javascript" if path.suffix == ".js" else "python"
     if path.suffix in {".html", ".txt"}:
         # Django makes Python of a template as far as GNU gettext cares; Babel also minds indentation.
@@ -164,6 +170,38 @@ def _gather_file(found: Catalog, path: Path, name: str) -> None:
         method, BytesIO(text.encode()), keywords=KEYWORDS, comment_tags=("Translators:",), strip_comment_tags=True
     ):
         found.add(message, locations=[(name, 0)], auto_comments=comments, context=context)
+
+
+def _marked(code: str) -> Iterator[tuple[Any, str | None]]:
+    """Yield the texts, with their contexts, that a module of Python gives to the functions of gettext.
+
+    Babel itself reads tokens, and does not look into f-strings before Python 3.12.
+    """
+    for node in ast.walk(ast.parse(code)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name not in KEYWORDS or not node.args:
+            continue
+        first, second, third = (*map(_texts, node.args[:3]), (), ())[:3]
+        if name in _NAMES:
+            yield from ((text, None) for text in first)
+        elif name in _PLURAL_NAMES:
+            yield from ((pair, None) for pair in zip(first, second, strict=True))
+        elif name.startswith("np"):
+            yield from ((pair, context) for context in first for pair in zip(second, third, strict=True))
+        else:
+            yield from ((text, context) for context in first for text in second)
+
+
+def _texts(node: ast.expr) -> tuple[str, ...]:
+    """Return what an argument can be, as far as it is written out."""
+    match node:
+        case ast.Constant(value=str() as text):
+            return (text,)
+        case ast.IfExp(body=body, orelse=other):
+            return _texts(body) + _texts(other)
+    return ()
 
 
 def _gather_foreign(found: Catalog, package: str) -> None:

@@ -98,7 +98,7 @@ def _map_context(key: str, title: str, found: HeatMap, chosen: Sequence[datetime
     return {
         "key": key,
         "title": title,
-        "days": [(date_format(day, "D"), day.day, date_format(day, "l, j F")) for day in found.days],
+        "days": [(date_format(day, "D"), day.day, date_format(day, _("l, j F"))) for day in found.days],
         "rows": [(time, [cell and _link(key, cell, chosen) for cell in cells]) for time, cells in found.rows],
         "legend": found.legend,
         "total": found.total,
@@ -114,7 +114,7 @@ def _link(key: str, cell: Cell, chosen: Sequence[datetime]) -> Link:
         cell=cell,
         url=address,
         shown=short_count(cell.count) if cell.count else "",
-        says=f"{date_format(timezone.localtime(first), 'D j M, H:i')}: {_says(key, cell)}",
+        says=f"{date_format(timezone.localtime(first), _('D j M, H:i'))}: {_says(key, cell)}",
         chosen=first in chosen,
     )
 
@@ -145,7 +145,7 @@ def _hour_context(scope: Scope, chosen: Sequence[datetime], *, is_past: bool) ->
     tasks = read(scope, since=since, until=until, limit=NAMED_TASKS + 1)
     local = timezone.localtime(since)
     return {
-        "hour": f"{date_format(local, 'l, j F, H:i')}–{date_format(timezone.localtime(until), 'H:i')}",
+        "hour": f"{date_format(local, _('l, j F, H:i'))}–{date_format(timezone.localtime(until), 'H:i')}",
         "hour_is_past": is_past,
         "tasks": tasks[:NAMED_TASKS],
         "more_tasks": len(tasks) > NAMED_TASKS,

@@ -28,6 +28,7 @@ def test_the_rule_looks_at_something() -> None:
         "Overview",  # a module of Python
         "What to do first",  # a template
         "The last day lies before the first.",  # marked in the domain, and translated by whoever shows it
+        "Addresses end with a slash: %(path)s/",  # inside an f-string
         "Type to search",  # a package that brings no translation
     ):
         assert text in found, text
