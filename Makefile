@@ -41,7 +41,7 @@ demo: install ## Start database, web, scheduler and worker, with tasks that run
 	@exec $(BIN)/python manage.py demo $(ARGS)
 
 test: install $(VENV)/.dev.stamp lint types check ## Linters, types, tests and a little chaos (what CI runs)
-	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadscope $(ARGS)
 ifeq ($(ARGS),)
 	@echo "A little chaos ($(CHAOS_SECONDS) s) ..."
 	@$(BIN)/python -m tests.chaos --seconds $(CHAOS_SECONDS) --seed $(SEED)
