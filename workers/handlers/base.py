@@ -8,7 +8,9 @@ from django.utils.translation import gettext
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
+from scheduling.domain.errors import gettext_noop as _n
 from scheduling.domain.handlers import ParamError
+from scheduling.stored_sentences import retold
 from workers.handlers.context import HandlerContext, LogSink, Progress
 from workers.handlers.errors import (
     CancelMe,
@@ -38,6 +40,31 @@ __all__ = [
     "exception_message",
     "invalid_params",
 ]
+
+
+#: What pydantic says in English about values of the wrong kind, for readers of other languages.
+PYDANTIC_SAYS = (
+    _n("Input should be a valid string"),
+    _n("Input should be a valid integer"),
+    _n("Input should be a valid integer, unable to parse string as an integer"),
+    _n("Input should be a valid integer, got a number with a fractional part"),
+    _n("Input should be a valid number"),
+    _n("Input should be a valid number, unable to parse string as a number"),
+    _n("Input should be a valid boolean"),
+    _n("Input should be a valid boolean, unable to interpret input"),
+    _n("Input should be a valid list"),
+    _n("Input should be a valid dictionary"),
+    _n("Input should be greater than %(limit)s"),
+    _n("Input should be greater than or equal to %(limit)s"),
+    _n("Input should be less than %(limit)s"),
+    _n("Input should be less than or equal to %(limit)s"),
+    _n("Input should be %(expected)s"),
+    _n("String should have at least %(least)d character"),
+    _n("String should have at least %(least)d characters"),
+    _n("String should have at most %(most)d characters"),
+    _n("List should have at least %(least)d item after validation, not %(count)d"),
+    _n("List should have at most %(most)d items after validation, not %(count)d"),
+)
 
 
 class HandlerParams(BaseModel):
@@ -166,7 +193,7 @@ def _sentence(detail: ErrorDetails) -> str:
             # What our own validators say, without pydantic's prefix.
             return str(detail["ctx"]["error"])
         case _:
-            return detail["msg"]
+            return retold(detail["msg"])
 
 
 def _translated(node: Any) -> Any:
