@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +22,10 @@ hypothesis_settings.register_profile("rota", derandomize=True, deadline=None)
 hypothesis_settings.load_profile("rota")
 
 empty_tables.install()
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Whoever started the tests in the background had Ctrl-C ignored, which the processes of tests would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -192,7 +192,8 @@ def test_ten_thousand_sockets_one_after_the_other_leave_no_queue_and_no_lock_beh
     run(main)
     assert ASYNCIO_EVENT_CHANNEL_MAPPING == {}
     row = conn.execute(
-        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid() "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     ).fetchone()
     assert row == (0,)
 

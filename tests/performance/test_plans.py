@@ -8,6 +8,7 @@ from datetime import timedelta
 from config.benchmarks.work import enqueue_many
 from scheduling.db import Connection, database_now
 from scheduling.engine.partitions import create_partitions, days_of
+from scheduling.models import Task
 from tests.factories import make_registration, make_task
 from workers.domain.states import ExecutionState
 from workers.engine.claim import Claimed, claim
@@ -94,6 +95,12 @@ def test_reports_open_only_the_partition_of_their_day(conn: Connection) -> None:
 
 def test_ending_an_instance_rewrites_no_index_and_makes_no_multixact(conn: Connection) -> None:
     task, node = make_task(overlap="allow"), make_registration(conn)
+    # Other tests use the same server, and may make some meanwhile; ours would make some each time.
+    assert any(_work_makes_no_multixact(conn, task, node) for _ in range(5))
+
+
+def _work_makes_no_multixact(conn: Connection, task: Task, node: Registration) -> bool:
+    conn.execute("CHECKPOINT")
     before = conn.execute("SELECT next_multixact_id FROM pg_control_checkpoint()").fetchone()
     hot = updated = 0
     for _ in range(10):
@@ -107,4 +114,4 @@ def test_ending_an_instance_rewrites_no_index_and_makes_no_multixact(conn: Conne
     assert updated == 2000
     assert hot / updated > 0.6
     conn.execute("CHECKPOINT")
-    assert conn.execute("SELECT next_multixact_id FROM pg_control_checkpoint()").fetchone() == before
+    return bool(conn.execute("SELECT next_multixact_id FROM pg_control_checkpoint()").fetchone() == before)

@@ -19,7 +19,7 @@ BEGIN
     -- Foreign keys are checked at the end, when everything is gone.
     SET CONSTRAINTS ALL DEFERRED;
     FOR name IN
-        SELECT c.oid::regclass::text FROM pg_class c
+        SELECT quote_ident(c.relname) FROM pg_class c
         WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
             AND c.relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission')
     LOOP
@@ -27,6 +27,15 @@ BEGIN
         IF filled THEN
             EXECUTE format('DELETE FROM %s', name);
         END IF;
+    END LOOP;
+    -- Days that a test has made, which would be old, or far ahead, to the next one.
+    FOR name IN
+        SELECT quote_ident(c.relname) FROM pg_class c
+        WHERE c.relnamespace = current_schema()::regnamespace AND c.relispartition AND c.relkind = 'r'
+            AND c.relname ~ '_p[0-9]{8}$'
+            AND to_date(right(c.relname, 8), 'YYYYMMDD') NOT BETWEEN current_date - 2 AND current_date + 8
+    LOOP
+        EXECUTE format('DROP TABLE IF EXISTS %s', name);
     END LOOP;
 END $$
 """

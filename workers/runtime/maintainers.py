@@ -14,7 +14,7 @@ def worker_maintainers() -> list[Maintainer]:
     """Return the chores, each idempotent."""
     return [
         Maintainer(name="reaped", every_seconds=conf().heartbeat_seconds, run=_reap),
-        Maintainer(name="rejected", every_seconds=conf().heartbeat_seconds, run=_reject),
+        Maintainer(name="rejected", every_seconds=2 * conf().heartbeat_seconds, run=_reject),
     ]
 
 
