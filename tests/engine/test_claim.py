@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from scheduling.db import Connection, own_connection
+from scheduling.domain.states import Origin
 from scheduling.engine.admit import admit
 from scheduling.engine.cancel import cancel
+from scheduling.engine.enqueue import enqueue
 from scheduling.models import QueueEntry, TaskInstance
 from tests.engine.work import claimed_by, ready
 from tests.factories import make_registration
@@ -113,3 +115,18 @@ def test_what_was_cancelled_while_it_waited_for_a_slot_never_starts(conn: Connec
     assert (instance.outcome, instance.reason, instance.message) == ("cancelled", "cancelled", "not any more")
     assert [again.instance_id for again in claimed_by(conn, node, slots=2)] == [kept.instance_id]
     assert check(conn) == []
+
+
+def test_what_is_committed_late_is_claimed_although_younger_work_went_before(conn: Connection) -> None:
+    task = ready(conn, 0)
+    late = own_connection("test late")
+    try:
+        with late.transaction():
+            held = enqueue(late, task_id=task.pk, origin=Origin.CODE)
+            assert held is not None
+            enqueue(conn, task_id=task.pk, origin=Origin.CODE)
+            node = make_registration(conn)
+            assert [each.instance_id for each in claimed_by(conn, node, slots=8)] == [held.instance_id + 1]
+        assert [each.instance_id for each in claimed_by(conn, node, slots=8)] == [held.instance_id]
+    finally:
+        late.close()
