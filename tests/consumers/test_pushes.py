@@ -150,7 +150,8 @@ def test_a_push_that_nobody_listens_to_writes_nothing_to_the_database(conn: Conn
 
 def test_an_ear_whose_connection_was_ended_listens_again_by_itself(conn: Connection) -> None:
     end = (
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'rota sockets listener'"
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE application_name = 'rota sockets listener' AND datname = current_database()"
     )
 
     async def main() -> None:

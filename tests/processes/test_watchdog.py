@@ -75,7 +75,8 @@ def test_a_database_that_is_away_is_no_stall(conn: Connection, start: Start) -> 
         elsewhere.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
         try:
             conn.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ~ '^rota (s|w|n)'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name ~ '^rota (s|w|n)' AND datname = current_database()"
             )
             cut_at = time.monotonic()
             wait_until(lambda: time.monotonic() - cut_at > 5, what="more than twice the watchdog's time is over")
