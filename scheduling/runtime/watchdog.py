@@ -77,13 +77,14 @@ class Watchdog:
         """Return a loop that has been silent for too long, if there is one.
 
         When this call itself comes late, the whole process stood still (stopped by a signal, suspended, starved),
-        and every loop is given another period.
+        and every loop is given that time again, for a sleep that a stop interrupts goes on for what was left of it.
         """
         now, before = time.monotonic(), self._looked_at
         self._looked_at = now
-        if before and now - before > 3 * self._look_seconds + 1.0:
+        # Below the time after which it bites, also where that is short.
+        if before and now - before > min(3 * self._look_seconds + 1.0, max(1.0, self._seconds / 2)):
             for watch in self._watches:
-                watch.turned_at = max(watch.turned_at, now)
+                watch.turned_at = max(watch.turned_at + (now - before), now)
             return None
         silent = (watch for watch in self._watches if watch.watched and now - watch.turned_at > self._seconds)
         return next(silent, None)

@@ -12,7 +12,7 @@ from scheduling.models import Task
 from scheduling.services.definitions import DefinitionsRefused, Outcome, apply_definitions, read_text
 from tests.factories import make_namespace, make_task
 from tests.support.threads import at_once
-from tests.support.waiting import wait_until
+from tests.support.waiting import WAITING_FOR_A_LOCK, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,7 +49,7 @@ def test_a_name_that_somebody_takes_meanwhile_refuses_the_whole_set() -> None:
 
     def is_blocked() -> bool:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            cursor.execute(WAITING_FOR_A_LOCK)
             return bool(cursor.fetchone()[0])
 
     with ThreadPoolExecutor(2) as pool:

@@ -13,7 +13,7 @@ from scheduling.engine.fire import Fired, Tick, fire
 from scheduling.models import Pool, QueueEntry, Task, TaskClock, TaskInstance
 from tests.factories import make_namespace, make_task
 from tests.support.threads import at_once
-from tests.support.waiting import wait_until
+from tests.support.waiting import WAITING_FOR_A_LOCK, wait_until
 
 
 def due_task(conn: Connection, *, ago: float = 1.0, **over: object) -> tuple[Task, datetime]:
@@ -130,8 +130,7 @@ def test_firing_waits_for_whoever_admits_at_the_same_gate(conn: Connection) -> N
         with other.transaction():
             lock_gates(other, [task.pk])
             firing = pool.submit(fire, conn, [tick(task, due)])
-            waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-            wait_until(lambda: other.execute(waiting).fetchone() == (1,), what="fire waits for the gate")
+            wait_until(lambda: other.execute(WAITING_FOR_A_LOCK).fetchone() == (1,), what="fire waits for the gate")
             # Somebody else's run passes admission meanwhile.
             other.execute(
                 "INSERT INTO rota_queue_entry (instance_id, scheduled_for, namespace_id, task_id, task_version, queue,"

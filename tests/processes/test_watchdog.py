@@ -103,3 +103,36 @@ def test_a_loop_may_sleep_for_as_long_as_it_said() -> None:
     wait_until(watchdog.look, what="silence is found")
     watch.end()
     assert watchdog.look() is None
+
+
+def test_a_process_that_stood_still_as_a_whole_is_given_another_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("scheduling.runtime.watchdog.time.monotonic", lambda: now)
+    watchdog = Watchdog(seconds=2, who="test", end=lambda code: None)
+    watch = watchdog.watch("turn")
+    watch.turned()
+    assert watchdog.look() is None
+    # A little longer than the watchdog's time, and not even it looked.
+    now += 2.2
+    assert watchdog.look() is None
+    for _ in range(5):
+        now += 0.5
+        late = watchdog.look()
+    assert late is watch, "it still stands"
+
+
+def test_a_loop_that_slept_while_its_process_stood_still_may_sleep_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("scheduling.runtime.watchdog.time.monotonic", lambda: now)
+    watchdog = Watchdog(seconds=2, who="test", end=lambda code: None)
+    watch = watchdog.watch("turn")
+    assert watchdog.look() is None
+    watch.turned(rest=5)
+    # Stopped for ten seconds; then the sleep of five begins anew.
+    now += 10
+    assert watchdog.look() is None
+    for _ in range(14):
+        now += 0.5
+        assert watchdog.look() is None
+    now += 0.5
+    assert watchdog.look() is watch

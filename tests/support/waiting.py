@@ -8,6 +8,12 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+#: How many sessions of this test's database wait for a lock. Other tests run on the same server: ``pg_locks`` has
+#: theirs as well, and a wait for another transaction belongs to no database there.
+WAITING_FOR_A_LOCK = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
 
 def wait_until(condition: Callable[[], T], *, seconds: float = 30.0, what: str = "") -> T:
     """Return the first true value of ``condition``; fail with ``what`` when none comes within ``seconds``."""
