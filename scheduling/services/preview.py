@@ -66,6 +66,11 @@ class Preview:
     #: Sentences about the trigger as a whole.
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def to_the_millisecond(self) -> bool:
+        """Whether seconds are too coarse to tell the fires apart; then all of them show their milliseconds."""
+        return any(fire.at.microsecond for fire in self.fires)
+
 
 def preview(
     spec: TriggerSpec,

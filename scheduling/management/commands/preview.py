@@ -68,8 +68,9 @@ class Command(BaseCommand):
     def _print(self, shown: Preview) -> None:
         self.stdout.write(f"{shown.words} ({shown.timezone})")
         for fire in shown.fires:
-            local, offset = f"{fire.local:%Y-%m-%d %a %H:%M:%S}", fire.local.isoformat()[-6:]
-            self.stdout.write(f"{local} {offset}  {fire.at:%Y-%m-%dT%H:%M:%SZ}  {' '.join(fire.notes)}".rstrip())
+            part = f".{fire.at.microsecond // 1000:03d}" if shown.to_the_millisecond else ""
+            local, offset = f"{fire.local:%Y-%m-%d %a %H:%M:%S}{part}", fire.local.isoformat()[-6:]
+            self.stdout.write(f"{local} {offset}  {fire.at:%Y-%m-%dT%H:%M:%S}{part}Z  {' '.join(fire.notes)}".rstrip())
         for skipped in shown.left_out:
             self.stdout.write(
                 _("%(local)s does not exist and is skipped.") % {"local": f"{skipped:%Y-%m-%d %a %H:%M:%S}"}
