@@ -35,7 +35,8 @@ INSTALLED_APPS = [
     "config",
     "unfold",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    # Django's admin.
+    "config.console.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -9,6 +9,9 @@ from config.health import healthz, readyz
 from config.metrics import metrics
 from scheduling.admin.fleet_calendar import fleet_calendar
 
+# Pages register themselves, and the addresses below are made of what is registered.
+admin.autodiscover()
+
 urlpatterns = [
     path("admin/dashboard/", admin.site.admin_view(parts), name="admin_dashboard_parts"),
     path("admin/fleet-calendar/", admin.site.admin_view(fleet_calendar), name="admin_fleet_calendar"),

@@ -63,6 +63,10 @@ class Started:
         """Signal it and wait; return its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for its end; return its exit code."""
         try:
             return self.process.wait(timeout=60)
         except subprocess.TimeoutExpired:

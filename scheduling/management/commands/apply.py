@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from scheduling.management.own_checks import OWN_CHECKS
 from scheduling.services.definitions import (
     Applied,
     DefinitionsRefused,
@@ -26,6 +27,7 @@ WOULD_CHANGE = 2
 class Command(BaseCommand):
     """Reads, hands over and reports; what applying means is in scheduling/services/definitions/."""
 
+    requires_system_checks = OWN_CHECKS
     help = (
         "Creates and changes the tasks, calendars and pools that YAML or JSON files define, all in one transaction, "
         "or none when anything is wrong. Exit code 0: applied (or shown). 1: refused, with every problem and its "

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.models import DEFAULT_NAMESPACE
 from scheduling.backfill_progress import BackfillProgress, backfill_progress
 from scheduling.management.moments import read_moment
+from scheduling.management.own_checks import OWN_CHECKS
 from scheduling.models import Backfill, Task
 from scheduling.services.backfill import create_backfill, nothing_to_run, plan_backfill, stop_backfill
 
@@ -34,6 +35,7 @@ _OPTION_OF = {
 class Command(BaseCommand):
     """Parses, asks the service, and shows how far it is."""
 
+    requires_system_checks = OWN_CHECKS
     help = (
         "Runs the ticks of a past range of a task, each as an instance of its own for its own moment. The schedulers "
         "work it off: one tick after the other, or so many side by side. Calendars are left out of account; every "

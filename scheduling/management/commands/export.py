@@ -8,12 +8,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from scheduling.management.own_checks import OWN_CHECKS
 from scheduling.services.definitions import as_json, as_yaml, export_definitions
 
 
 class Command(BaseCommand):
     """Selects and writes; what a definition holds is in scheduling/services/definitions/."""
 
+    requires_system_checks = OWN_CHECKS
     help = (
         "Writes tasks, calendars and pools as definitions that `apply` reads: only what differs from the defaults, "
         "always in the same order, and a mask instead of each secret."

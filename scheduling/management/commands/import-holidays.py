@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import DEFAULT_NAMESPACE, Namespace
+from scheduling.management.own_checks import OWN_CHECKS
 from scheduling.models import Calendar
 from scheduling.services import import_holidays, save_calendar
 
@@ -30,6 +31,7 @@ def _years(text: str) -> list[int]:
 class Command(BaseCommand):
     """Parses and prints; the import is in scheduling/services/public_holidays.py."""
 
+    requires_system_checks = OWN_CHECKS
     help = (
         "Adds the public holidays of a country to a calendar, as blackouts, and the working days that make up for "
         "bridge days, where they are known, as inclusions. The calendar is made when there is none of that name. "

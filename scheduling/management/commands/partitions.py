@@ -16,6 +16,7 @@ from scheduling.db import Connection, database_now, own_connection
 from scheduling.domain.retention import Keeping, Verdict, age_in_days, judge
 from scheduling.engine.partitions import bounds_of, create_partitions
 from scheduling.exceptions import NotMigrated
+from scheduling.management.own_checks import OWN_CHECKS
 from scheduling.runtime.retention import (
     AnotherIsDropping,
     Judged,
@@ -37,6 +38,7 @@ _SHORT = {"rota_instance": "instances", "rota_execution": "executions", "rota_lo
 class Command(BaseCommand):
     """Shows the days of the history, creates days ahead, and drops old ones."""
 
+    requires_system_checks = OWN_CHECKS
     help = (
         "Shows every day of the history (UTC): rows (estimated), size, age, what holds it, and when it will be "
         "dropped. Schedulers create and drop partitions by themselves; the options do it now."

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from scheduling.conf import conf
 from scheduling.exceptions import NotMigrated
+from scheduling.management.own_checks import OWN_CHECKS
 from scheduling.runtime.garbage import leave_startup_out_of_collections
 from scheduling.runtime.loop import SchedulerLoop
 from scheduling.runtime.metrics_port import Address, metrics_address, serve_metrics
@@ -24,6 +25,7 @@ from workers.runtime.maintainers import worker_maintainers
 class Command(BaseCommand):
     """Parses, wires and starts; the loop is in scheduling/runtime/loop.py."""
 
+    requires_system_checks = OWN_CHECKS
     help = (
         "Turns due tasks into instances, and decides what becomes of work whose worker was lost. Start as many as "
         "you like, on any machines: none leads, and none is missed. Ends on SIGTERM or Ctrl-C."

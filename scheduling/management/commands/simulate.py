@@ -15,6 +15,7 @@ from django.db import ProgrammingError
 from django.utils.translation import gettext as _
 
 from scheduling.management.moments import read_moment
+from scheduling.management.own_checks import OWN_CHECKS
 from scheduling.models import Task
 from scheduling.runtime.simulation import Simulated, simulate
 from scheduling.runtime.virtual_scheduler import TooManyInstances
@@ -24,6 +25,7 @@ from workers.runtime.model_worker import ModelWorker, Work
 class Command(BaseCommand):
     """Parses, wires and prints; the simulation is in scheduling/runtime/simulation.py."""
 
+    requires_system_checks = OWN_CHECKS
     help = (
         "Shows what the scheduler would do with stored tasks between two moments: what runs, what is skipped, and what "
         "stands for several missed ticks. It drives the real scheduler on a virtual clock; nothing is executed, and "

@@ -13,12 +13,14 @@ from scheduling.engine.history_days import history_days
 from scheduling.engine.partitions import bounds_of
 from scheduling.engine.rebuild_statistics import rebuild_statistics
 from scheduling.exceptions import NotMigrated
+from scheduling.management.own_checks import OWN_CHECKS
 from scheduling.schema import require_migrations
 
 
 class Command(BaseCommand):
     """Rebuilds the statistics."""
 
+    requires_system_checks = OWN_CHECKS
     help = (
         "Computes the statistics anew from the history, while work goes on. They are kept exactly by themselves; "
         "this is for a history that was changed by other means, such as a restored or imported one."

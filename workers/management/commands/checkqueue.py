@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from scheduling.db import CLOCK_CHANNEL, Connection, database_now, own_connection
 from scheduling.exceptions import NotMigrated
+from scheduling.management.own_checks import OWN_CHECKS
 from scheduling.notify import close_process_notifier, process_notifier
 from scheduling.schema import require_migrations
 from workers.engine.check import PROMISES, Broken, check, word_of
@@ -41,6 +42,7 @@ def days(text: str) -> int:
 class Command(BaseCommand):
     """Shows what `workers.engine.check` finds, and what `workers.engine.repair` does about it."""
 
+    requires_system_checks = OWN_CHECKS
     help = (
         "Checks the promises about the queue against the database, while work goes on. Without --repair nothing is "
         "changed. Exit code 0: all are kept, or were repaired. 1: a list of the rows that break one."

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from scheduling.db import own_connection
 from scheduling.exceptions import NotMigrated
+from scheduling.management.own_checks import OWN_CHECKS
 from scheduling.notify import close_process_notifier
 from scheduling.schema import require_migrations
 from workers.conf import conf
@@ -23,6 +24,7 @@ LOOK_SECONDS = 0.5
 class Command(BaseCommand):
     """Parses, calls the service, and waits."""
 
+    requires_system_checks = OWN_CHECKS
     help = (
         "Drains a node: its worker takes nothing more, gives back what it has not begun, finishes what runs and ends "
         "with exit code 0. A worker that is started under the same name waits until the node is resumed."

@@ -21,6 +21,7 @@ from django.db import connection
 from scheduling.conf import conf
 from scheduling.db import own_connection
 from scheduling.exceptions import NotMigrated
+from scheduling.management.own_checks import OWN_CHECKS
 from scheduling.runtime.garbage import leave_startup_out_of_collections
 from scheduling.runtime.metrics_port import Address, metrics_address, serve_metrics
 from scheduling.runtime.watchdog import Watchdog
@@ -54,6 +55,7 @@ def names(text: str) -> list[str]:
 class Command(BaseCommand):
     """Parses, wires and starts; the worker is in workers/runtime/worker.py."""
 
+    requires_system_checks = OWN_CHECKS
     help = (
         "Runs instances that are ready. It listens on no port: it asks the database for work. On SIGTERM or Ctrl-C "
         "it takes nothing more and finishes what runs; a second signal does not wait for that."
