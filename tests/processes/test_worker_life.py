@@ -90,7 +90,7 @@ def test_a_worker_that_starts_again_on_its_node_takes_its_old_work_over_at_once(
     first.kill()
     second = worker(start)
     wait_until(lambda: Execution.objects.get(pk=execution.pk).state == "lost", what="no scheduler is needed")
-    assert "took over 1" in second.said()
+    wait_until(lambda: "took over 1" in second.said(), what="it says so")
     cancel_instances([instance])
     outcome(instance)
 
