@@ -59,12 +59,16 @@ def own_connection(purpose: str, *, statement_timeout_seconds: float | None = No
     the whole backlog later, and behind PgBouncer the next statement may meet another session. ``purpose`` shows in
     pg_stat_activity. A statement that takes longer than ``statement_timeout_seconds`` (None: as set for loops; 0:
     however long) is cancelled, and a server that is out of reach is given up after about as long, so that no loop
-    waits for ever. Raises psycopg.OperationalError.
+    waits for ever. Nor do others wait for ever for this one: when its process stands still in the middle of a
+    transaction for so long, the server ends the session, and with it the locks. Raises psycopg.OperationalError.
     """
     conn: Connection = psycopg.connect(**connection_params(purpose), autocommit=True, prepare_threshold=None)
-    conn.execute("SET timezone = 'UTC'")
     seconds = conf().STATEMENT_TIMEOUT_SECONDS if statement_timeout_seconds is None else statement_timeout_seconds
-    conn.execute(sql.SQL("SET statement_timeout = {}").format(sql.Literal(round(seconds * 1000))))
+    conn.execute(
+        sql.SQL(
+            "SET timezone = 'UTC'; SET statement_timeout = {limit}; SET idle_in_transaction_session_timeout = {limit}"
+        ).format(limit=sql.Literal(round(seconds * 1000)))
+    )
     return conn
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import os
 import random
+import signal
 import time
 from pathlib import Path
 
@@ -31,6 +33,8 @@ def run(folder: Path, options: argparse.Namespace) -> int:
     fleet = Fleet(logs, url)
     sampler = Sampler(url)
     started = time.monotonic()
+    # Where does it stand? kill -USR1 tells.
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     try:
         for number in range(options.schedulers):
             fleet.start(f"scheduler-{number}", "runscheduler")

@@ -222,7 +222,8 @@ class Writer:
             self._log_again_at = time.monotonic() + LOG_AGAIN_SECONDS
             logger.warning("the log waits: somebody holds its table locked", extra={"action": "log_held"})
             return
-        except psycopg.OperationalError:
+        except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout):
+            # The session is lost; the log is stored over the next one.
             raise
         except psycopg.Error as error:
             # A log must never keep a result from being written.
