@@ -69,7 +69,7 @@ class Command(BaseCommand):
         home = Path(settings.ROTA_HOME)
         processes = Processes(home)
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _stop)
+            signal.signal(number, self._stop)
         try:
             try:
                 self._run(screen, home, processes, options)
@@ -81,6 +81,21 @@ class Command(BaseCommand):
             screen.say("\nStopped. The data stays; start again with the same command.")
         except DemoRunning as error:
             raise CommandError(str(error)) from error
+
+    #: Whether somebody has asked for the end.
+    _stopping = False
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        # Python swallows what is raised while it collects garbage: the next step looks again.
+        self._stopping = True
+        raise Stopped
+
+    def _go_on(self, processes: Processes) -> None:
+        """Raise Stopped when somebody has asked for the end, and CommandError when a process of the demo has ended."""
+        if self._stopping:
+            raise Stopped
+        if said := processes.ended():
+            raise CommandError(said)
 
     def _run(self, screen: Screen, home: Path, processes: Processes, options: dict[str, Any]) -> None:
         processes.take_over()
@@ -141,8 +156,7 @@ class Command(BaseCommand):
             if expected is not None and not open_tasks:
                 screen.say(self.style.SUCCESS(f"All {len(expected)} demo tasks ended as expected."))
                 return
-            if said := processes.ended():
-                raise CommandError(said)
+            self._go_on(processes)
             if expected is not None and time.monotonic() > deadline:
                 raise CommandError(f"Not within {patience:g} s: {', '.join(sorted(open_tasks))}.")
             time.sleep(LOOK_EVERY)
@@ -150,8 +164,7 @@ class Command(BaseCommand):
     def _wait_for_worker(self, processes: Processes, since: datetime) -> None:
         deadline = time.monotonic() + 30
         while not Node.objects.filter(name="demo", state="online", started_at__gt=since).exists():
-            if said := processes.ended():
-                raise CommandError(said)
+            self._go_on(processes)
             if time.monotonic() > deadline:
                 raise CommandError("The worker does not come online.")
             time.sleep(0.05)
@@ -164,15 +177,10 @@ class Command(BaseCommand):
                     return
             except requests.RequestException:
                 pass
-            if said := processes.ended():
-                raise CommandError(said)
+            self._go_on(processes)
             if time.monotonic() > deadline:
                 raise CommandError(f"The web server does not answer at {url}.")
             time.sleep(0.1)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise Stopped
 
 
 def _listen(host: str, port: int) -> socket.socket:
