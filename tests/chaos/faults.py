@@ -17,12 +17,18 @@ from django.db import OperationalError, connection
 from scheduling.models import Task, TaskInstance
 from scheduling.services import cancel_instances, run_task_now
 from tests.chaos.fleet import Fleet
+from tests.chaos.report import say
 from workers.services import UnknownNode, drain_node, resume_node
+
+#: Who waits for minutes wants to see that it goes on.
+SAY_EVERY = 30.0
 
 
 def inject(fleet: Fleet, chance: random.Random, tasks: list[Task], seconds: float) -> None:
     """Do something to the fleet every now and then, for so long."""
-    until = time.monotonic() + seconds
+    begun = time.monotonic()
+    until = begun + seconds
+    say_at = begun + SAY_EVERY
     restart_at = time.monotonic() + min(20.0, seconds / 3)
     by_hand = tasks[-1]
     faults: list[tuple[int, Callable[[], None]]] = [
@@ -37,6 +43,9 @@ def inject(fleet: Fleet, chance: random.Random, tasks: list[Task], seconds: floa
     while time.monotonic() < until:
         time.sleep(chance.uniform(0.1, 0.8))
         fleet.tend()
+        if time.monotonic() > say_at:
+            say_at += SAY_EVERY
+            say(f"{time.monotonic() - begun:.0f} of {seconds:.0f} s, {sum(fleet.faults.values())} faults")
         if time.monotonic() > restart_at:
             _restart_database(fleet)
             restart_at = time.monotonic() + 25

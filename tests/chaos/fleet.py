@@ -41,7 +41,13 @@ class Member:
     name: str
     command: list[str]
     process: subprocess.Popen[bytes]
-    frozen_until: float = 0.0
+    #: Lets it move again after it was frozen.
+    thaw: threading.Timer | None = None
+
+    def go_on(self) -> None:
+        """Let it move again."""
+        with suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGCONT)
 
 
 @dataclass
@@ -111,28 +117,26 @@ class Fleet:
     def freeze(self, chance: random.Random) -> None:
         """Let one member stand still for longer than its lease."""
         member = chance.choice(list(self.members.values()))
-        if member.process.poll() is None and not member.frozen_until:
+        if member.process.poll() is None and not (member.thaw and member.thaw.is_alive()):
             member.process.send_signal(signal.SIGSTOP)
-            member.frozen_until = time.monotonic() + LEASE_SECONDS * 1.5
+            # By a thread: whoever stands still may hold a lock that the runner itself waits for.
+            member.thaw = threading.Timer(LEASE_SECONDS * 1.5, member.go_on)
+            member.thaw.start()
             self.count("SIGSTOP")
 
     def tend(self) -> None:
-        """Thaw who has been frozen for long enough, start again who has ended, and do what is due."""
+        """Start again who has ended, and do what is due."""
         self._do_what_is_due()
         for member in list(self.members.values()):
-            if member.frozen_until and time.monotonic() > member.frozen_until:
-                with suppress(ProcessLookupError):
-                    member.process.send_signal(signal.SIGCONT)
-                member.frozen_until = 0.0
             if member.process.poll() is not None:
                 self.start(member.name, *member.command)
 
     def thaw_all(self) -> None:
         """Let everybody move again."""
         for member in self.members.values():
-            member.frozen_until = 0.0
-            with suppress(ProcessLookupError):
-                member.process.send_signal(signal.SIGCONT)
+            if member.thaw:
+                member.thaw.cancel()
+            member.go_on()
 
     def end(self) -> None:
         """End everybody."""

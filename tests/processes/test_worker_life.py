@@ -9,7 +9,8 @@ import pytest
 import tests.processes.functions  # noqa: F401 - registers them, so that params can be checked here too
 from config.database.url import url_of_default
 from scheduling.db import Connection
-from scheduling.domain.states import Reason
+from scheduling.domain.states import Origin, Reason
+from scheduling.engine.enqueue import enqueue
 from scheduling.models import QueueEntry, Task, TaskInstance
 from scheduling.services import cancel_instances, run_task_now
 from tests.factories import make_task
@@ -93,6 +94,15 @@ def test_a_worker_that_starts_again_on_its_node_takes_its_old_work_over_at_once(
     wait_until(lambda: "took over 1" in second.said(), what="it says so")
     cancel_instances([instance])
     outcome(instance)
+
+
+def test_work_that_nobody_announces_is_found_by_asking(conn: Connection, start: Start) -> None:
+    worker(start)
+    # Written by the verb alone: what a process leaves behind that dies between its commit and its announcement.
+    created = enqueue(conn, task_id=make_task(params={"command": "true"}, overlap="allow").pk, origin=Origin.CODE)
+    assert created is not None
+    ended = outcome(TaskInstance.objects.get(pk=created.instance_id))
+    assert ended.outcome == "succeeded"
 
 
 def test_cancel_reaches_what_runs_and_says_who(conn: Connection, start: Start) -> None:

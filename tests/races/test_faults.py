@@ -93,6 +93,25 @@ def test_a_scheduler_whose_backend_is_killed_inside_a_firing_neither_loses_nor_r
     assert_each_tick_once(task, begun, after)
 
 
+def test_a_scheduler_that_dies_between_its_reading_and_its_firing_leaves_its_ticks_to_the_others(
+    conn: Connection, run: Run
+) -> None:
+    create_ahead(conn, now=database_now(conn), days=1)
+    dying, task = SchedulerLoop(), every_tenth()
+    wait_until(lambda: dying.turn() >= 0 and TaskInstance.objects.filter(task=task).exists())
+    begun = database_now(conn)
+    # It has read what comes next, and would fire that with its next turn.
+    conn.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name ~ '^rota (scheduler|notif)' AND datname = current_database()"
+    )
+    after = database_now(conn)
+    run(SchedulerLoop())
+    wait_until(lambda: has_fired(task, after + 10 * TENTH))
+    assert_each_tick_once(task, begun, after + 10 * TENTH)
+    dying.close()
+
+
 def test_a_firing_whose_answer_is_lost_after_the_commit_is_not_repeated(conn: Connection, run: Run) -> None:
     task = every_tenth()
     with losing_proxy(conn) as proxy:
