@@ -51,7 +51,8 @@ def scratch_database(*, anyway: bool = False) -> Iterator[None]:
     Raises CannotMeasure while the configured database has live work, workers or schedulers (unless ``anyway``),
     while another benchmark runs on it, and when its user may not create databases.
     """
-    home = own_connection("benchmark")
+    # A database is dropped with a checkpoint, which takes its time on a busy server.
+    home = own_connection("benchmark", statement_timeout_seconds=0)
     try:
         if not home.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone() == (True,):
             raise CannotMeasure("Another benchmark is running on this database; wait until it has ended.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from django.test import override_settings
 
 from scheduling.db import Connection, own_connection
 from scheduling.engine.admission_lock import lock_gates
@@ -13,10 +12,10 @@ from tests.factories import make_task
 
 def test_a_loop_that_stands_still_while_it_admits_loses_its_session_and_with_it_the_gate(conn: Connection) -> None:
     task = make_task()
-    with override_settings(SCHEDULING={"STATEMENT_TIMEOUT_SECONDS": 0.3}):
-        frozen = own_connection("test frozen")
-    frozen.execute("BEGIN")
-    lock_gates(frozen, [task.pk])
+    frozen = own_connection("test frozen", statement_timeout_seconds=0.5)
+    with frozen.pipeline():
+        frozen.execute("BEGIN")
+        lock_gates(frozen, [task.pk])
     # It waits, as everybody does who comes to the gate, until the server has ended the other's session.
     with conn.transaction():
         lock_gates(conn, [task.pk])
