@@ -52,7 +52,10 @@ def environment_variables() -> set[str]:
     """The names that the code asks config/env.py for."""
     found = set()
     for path in [*app_modules(), ROOT / "manage.py"]:
-        for node in ast.walk(ast.parse(path.read_text())):
+        text = path.read_text()
+        if "env_" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.startswith("env_"):
                 name = node.args[0]
                 if isinstance(name, ast.Constant):
