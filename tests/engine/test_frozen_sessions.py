@@ -12,10 +12,9 @@ from tests.factories import make_task
 
 def test_a_loop_that_stands_still_while_it_admits_loses_its_session_and_with_it_the_gate(conn: Connection) -> None:
     task = make_task()
-    frozen = own_connection("test frozen", statement_timeout_seconds=0.5)
-    with frozen.pipeline():
-        frozen.execute("BEGIN")
-        lock_gates(frozen, [task.pk])
+    frozen = own_connection("test frozen", statement_timeout_seconds=2)
+    frozen.execute("BEGIN")
+    lock_gates(frozen, [task.pk])
     # It waits, as everybody does who comes to the gate, until the server has ended the other's session.
     with conn.transaction():
         lock_gates(conn, [task.pk])
