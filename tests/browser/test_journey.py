@@ -24,6 +24,9 @@ pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 TASKS = "/admin/scheduling/task/"
 LINES = ".rota-log-row:not(.rota-log-probe) .rota-log-text"
 
+#: Pages ask by themselves every few seconds; with this they only ask when they are told that something happened.
+DEAF_TO_CLOCKS = "const soon = setTimeout; window.setTimeout = (act, ms) => (ms > 2000 ? 0 : soon(act, ms));"
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _fleet(
@@ -167,6 +170,26 @@ def test_tasks_with_triggers_run_by_themselves_and_their_open_pages_show_it(page
         expect(state(page)).to_contain_text("paused")
 
 
+def test_lists_and_pages_that_are_open_are_told_what_happens(page: Page, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    save_new_task(page, "shell", "is watched", param_command=f"while [ ! -e {gate} ]; do sleep 0.05; done")
+    page.context.add_init_script(DEAF_TO_CLOCKS)
+    page.reload()
+    run_now(page)
+    number = page.url.split("/")[-3]
+    expect(state(page)).to_contain_text("running")
+    with page.context.new_page() as instances, page.context.new_page() as tasks:
+        instances.goto("/admin/scheduling/taskinstance/")
+        tasks.goto(f"{TASKS}?q=is+watched")
+        row, last = instances.locator("tr", has_text=f"#{number}"), tasks.locator("tr", has_text="is watched")
+        expect(row).to_contain_text("running")
+        expect(last).to_contain_text("running")
+        gate.touch()
+        expect(row).to_contain_text("succeeded")
+        expect(last).to_contain_text("succeeded")
+    expect(state(page)).to_contain_text("succeeded")
+
+
 def test_a_running_instance_is_cancelled_with_a_word_for_those_who_ask_later(page: Page) -> None:
     save_new_task(page, "shell", "runs for long", param_command="echo begun; sleep 600")
     run_now(page)
@@ -181,6 +204,7 @@ def test_a_running_instance_is_cancelled_with_a_word_for_those_who_ask_later(pag
 def test_a_failure_comes_to_the_open_dashboard_with_its_sentence_and_leads_to_its_instance(page: Page) -> None:
     save_new_task(page, "shell", "breaks", param_command="echo no such luck >&2; exit 3")
     task = page.url
+    page.add_init_script(DEAF_TO_CLOCKS)
     page.goto("/admin/")
     failures = page.get_by_role("region", name="Latest failures")
     expect(failures).to_be_visible()
