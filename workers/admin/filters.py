@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Func, QuerySet
+from django.db.models import Exists, Func, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -66,6 +66,20 @@ class NodeFilter(KnownChoiceFilter):
         """Narrow to the chosen node."""
         chosen = self.chosen()
         return queryset if chosen is None else queryset.filter(node_id=int(chosen))
+
+
+class InstanceNodeFilter(NodeFilter):
+    """The nodes that tried an instance, the one that runs it included."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow to instances with an attempt there; the moment that both share says which partition to look into."""
+        chosen = self.chosen()
+        if chosen is None:
+            return queryset
+        attempts = Execution.objects.filter(
+            instance_id=OuterRef("pk"), scheduled_for=OuterRef("scheduled_for"), node_id=int(chosen)
+        )
+        return queryset.filter(Exists(attempts))
 
 
 class NodeHealthFilter(KnownChoiceFilter):
