@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.filters import KnownChoiceFilter
+from scheduling.admin.filters import reach_of
 from scheduling.domain.states import EntryState
 from scheduling.models import QueueEntry
 from workers.admin.node_page import HEALTH_WORDS
@@ -72,13 +73,16 @@ class InstanceNodeFilter(NodeFilter):
     """The nodes that tried an instance, the one that runs it included."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow to instances with an attempt there; the moment that both share says which partition to look into."""
+        """Narrow to instances with an attempt there."""
         chosen = self.chosen()
         if chosen is None:
             return queryset
         attempts = Execution.objects.filter(
             instance_id=OuterRef("pk"), scheduled_for=OuterRef("scheduled_for"), node_id=int(chosen)
         )
+        if (reach := reach_of(request)) is not None:
+            # Bounds of the instances are none of their attempts' to the planner. A little more harms nobody.
+            attempts = attempts.filter(scheduled_for__gte=timezone.now() - reach - timedelta(hours=1))
         return queryset.filter(Exists(attempts))
 
 
