@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from accounts.zones import absolute
 from scheduling.domain.states import EntryState
 from scheduling.models import QueueEntry, TaskInstance
 from scheduling.stored_sentences import retold
@@ -28,12 +27,12 @@ class FailedAttempt:
     next_at: datetime
 
     def __str__(self) -> str:
-        """Return for example “Attempt 2 of 5 failed: It ended with exit code 75. Next at 14:05:10.”."""
+        """Return for example “Attempt 2 of 5 failed: It ended with exit code 75. Next at 2026-10-25 14:05:10 UTC.”."""
         words = {
             "attempt": self.attempt,
             "most": self.max_attempts,
             "why": retold(self.message) or self.reason,
-            "moment": date_format(timezone.localtime(self.next_at), "Y-m-d H:i:s"),
+            "moment": absolute(self.next_at),
         }
         if self.put_off:
             return _("Put off: %(why)s Next at %(moment)s.") % words

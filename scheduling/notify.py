@@ -3,6 +3,9 @@
 NOTIFY takes a lock that is held through the flush of the write-ahead log, so a NOTIFY in every work transaction would
 bring the whole database down to one commit at a time. Hence one thread and one connection of its own per process, and
 messages that are gathered: the first goes out at once, what comes within 50 ms goes out together at the end of them.
+
+Open pages are told as well, once a second at most and only when there are any: that goes through the channel layer, in
+a transaction of its own, see `scheduling.push.changes`.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterable
 
 import psycopg
@@ -23,6 +27,8 @@ from scheduling.db import (
     close_quietly,
     own_connection,
 )
+from scheduling.push.changes import GAP_SECONDS as PAGES_GAP_SECONDS
+from scheduling.push.changes import ChangePushes, somebody_looks
 
 logger = logging.getLogger(__name__)
 
@@ -50,15 +56,30 @@ class Notifier:
         self._changed = threading.Condition()
         self._closed = False
         self._thread: threading.Thread | None = None
+        self._pages = ChangePushes()
+        self._happened = False
+        self._pages_at = 0.0
 
     def send(self, channel: str, payloads: Iterable[str] = ("",)) -> None:
         """Have ``payloads`` announced on ``channel``; returns at once."""
         with self._changed:
             self._wanted.setdefault(channel, set()).update(payloads)
-            if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name="rota-notifier", daemon=True)
-                self._thread.start()
-            self._changed.notify()
+            self._happened = True
+            self._wake()
+
+    def changed(self) -> None:
+        """Have open pages told that something happened which needs no other hint; returns at once."""
+        if self._happened:
+            return
+        with self._changed:
+            self._happened = True
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._thread is None and not self._closed:
+            self._thread = threading.Thread(target=self._run, name="rota-notifier", daemon=True)
+            self._thread.start()
+        self._changed.notify()
 
     def queues(self, names: Iterable[str]) -> None:
         """Announce that ``names`` have something to claim."""
@@ -73,27 +94,36 @@ class Notifier:
             thread = self._thread
         if thread is not None:
             thread.join(timeout)
+        self._pages.close()
 
     def _run(self) -> None:
         conn: Connection | None = None
         try:
             while True:
                 with self._changed:
-                    while not self._wanted and not self._closed:
-                        if not self._changed.wait(IDLE_SECONDS):
+                    while not self._wanted and not self._closed and not self._tells_pages():
+                        pause = self._pages_at - time.monotonic() if self._happened else IDLE_SECONDS
+                        if not self._changed.wait(max(0.0, pause)) and not self._happened:
                             close_quietly(conn)
                             conn = None
                     batch, self._wanted = self._wanted, {}
-                    if not batch:
+                    tells_pages = self._tells_pages()
+                    if tells_pages:
+                        self._happened = False
+                        self._pages_at = time.monotonic() + PAGES_GAP_SECONDS
+                    elif not batch:
                         return
-                conn = self._deliver(conn, batch)
+                conn = self._deliver(conn, batch, tells_pages=tells_pages)
                 with self._changed:
                     # The trailing edge: what arrives meanwhile leaves together afterwards.
                     self._changed.wait_for(lambda: self._closed, GAP_SECONDS)
         finally:
             close_quietly(conn)
 
-    def _deliver(self, conn: Connection | None, batch: dict[str, set[str]]) -> Connection | None:
+    def _tells_pages(self) -> bool:
+        return self._happened and (self._closed or time.monotonic() >= self._pages_at)
+
+    def _deliver(self, conn: Connection | None, batch: dict[str, set[str]], *, tells_pages: bool) -> Connection | None:
         messages = []
         for channel, payloads in batch.items():
             joined = "\n".join(sorted(payloads))
@@ -104,6 +134,8 @@ class Notifier:
                 conn.execute("SET synchronous_commit = off")
             for channel, payload in messages:
                 conn.execute("SELECT pg_notify(%s, %s)", [channel, payload])
+            if tells_pages and somebody_looks(conn):
+                self._pages.push()
         except psycopg.Error as error:
             # Every reader also looks by itself, so a lost hint is late and not lost work.
             logger.warning("notify: %s", error, extra={"action": "notify"})

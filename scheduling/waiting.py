@@ -12,11 +12,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.db.models import Count, Q, QuerySet
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts.zones import absolute
 from scheduling.domain.concurrency_key import render
 from scheduling.domain.errors import InvalidField
 from scheduling.domain.fleet import LiveNode, fleet
@@ -175,7 +174,7 @@ def _time_gate(entry: QueueEntry) -> Gate:
         return Gate(
             word=GateWord.TIME,
             passed=False,
-            sentence=_("It is planned for %(moment)s.") % {"moment": _moment(entry.run_at)},
+            sentence=_("It is planned for %(moment)s.") % {"moment": absolute(entry.run_at)},
             opens_at=entry.run_at,
         )
     return Gate(word=GateWord.TIME, passed=True, sentence=_("Its time has come."))
@@ -183,7 +182,7 @@ def _time_gate(entry: QueueEntry) -> Gate:
 
 def _retry_gate(entry: QueueEntry, failed: FailedAttempt | None) -> Gate:
     own = max(entry.attempt - entry.losses - entry.postponed, 0)
-    places = {"next": own + 1, "most": entry.max_attempts, "moment": _moment(entry.run_at)}
+    places = {"next": own + 1, "most": entry.max_attempts, "moment": absolute(entry.run_at)}
     if entry.state == EntryState.DELAYED:
         return Gate(
             word=GateWord.RETRY,
@@ -358,8 +357,3 @@ def _entry_of(instance: TaskInstance) -> QueueEntry | None:
         return instance.queue_entry
     except QueueEntry.DoesNotExist:
         return None
-
-
-def _moment(at: datetime) -> str:
-    local = timezone.localtime(at)
-    return f"{date_format(local, 'Y-m-d H:i:s')} {local.tzname()}"

@@ -7,12 +7,14 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
+
+# Of all apps, also where no page is made.
+from accounts.zones import absolute as absolute
 
 NOTHING = "–"
 
@@ -65,16 +67,6 @@ def badge(state: str, word: object, *, title: object = "") -> SafeString:
 def link(url: str, text: object, *, title: object = "") -> SafeString:
     """Return a link to ``url``."""
     return format_html('<a class="rota-link" href="{}" title="{}">{}</a>', url, title, text)
-
-
-def absolute(at: datetime, zone: ZoneInfo | None = None) -> str:
-    """Return a moment as date, time to the second and zone, on the wall clock of ``zone`` or of the reader.
-
-    The abbreviation tells the two hours of a fold apart; the name beside it tells which CST is meant.
-    """
-    local = timezone.localtime(at, zone)
-    short, name = local.tzname(), timezone.get_current_timezone_name() if zone is None else zone.key
-    return f"{date_format(local, 'Y-m-d H:i:s')} {short}" + ("" if short == name else f", {name}")
 
 
 def relative(at: datetime, now: datetime) -> str:

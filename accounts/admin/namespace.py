@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
+from accounts.admin.labelled_rows import label_controls
 from accounts.models import Membership, Namespace
 from accounts.permissions import permitted_namespaces
+
+if TYPE_CHECKING:
+    MembershipModelForm = forms.ModelForm[Membership]
+else:
+    # Django's own classes are generic for type checkers only.
+    MembershipModelForm = forms.ModelForm
 
 
 class SuperuserChangesMixin:
@@ -29,10 +37,19 @@ class SuperuserChangesMixin:
         return _is_superuser(request)
 
 
+class MembershipForm(MembershipModelForm):
+    """Who may what where, as one row."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        label_controls(self)
+
+
 class MembershipInline(SuperuserChangesMixin, TabularInline):
     """The members of one namespace, or the namespaces of one user."""
 
     model = Membership
+    form = MembershipForm
     extra = 0
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

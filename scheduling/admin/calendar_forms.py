@@ -17,6 +17,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from accounts.admin.labelled_rows import label_controls
 from scheduling.admin.widgets import SuggestingInput
 from scheduling.models import Calendar, CalendarRule
 from scheduling.services import find_calendar_problems
@@ -60,6 +61,10 @@ class RuleForm(RuleModelForm):
             "from_time",
             "until_time",
         )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        label_controls(self)
 
 
 class RuleFormSet(RuleInlineFormSet):

@@ -22,6 +22,31 @@ from scheduling.task_state import TASK_STATE_LABELS, TASKS_IN_STATE, TaskState
 MOST_CHOICES = 100
 
 
+#: How far back each range of `TimeRangeFilter` reaches; any time has no end.
+SPANS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+DEFAULT_RANGE, ANY_TIME = "24h", "all"
+
+
+def reach_of(request: HttpRequest) -> timedelta | None:
+    """Return how far back a list looks by the range that applies to it; None for any time.
+
+    Who looks into other partitioned tables for the rows of the list needs not look further.
+    """
+    return SPANS.get(_range_of(request))
+
+
+def _range_of(request: HttpRequest) -> str:
+    asked = request.GET.get("range")
+    if asked in {*SPANS, ANY_TIME}:
+        return str(asked)
+    narrow = (
+        request.GET.get("q", "").strip().removeprefix("#").isdecimal()
+        or request.GET.get("state") in {each.value for each in InstanceState if each not in FINAL_STATES}
+        or not {"instance", "pool", "failed"}.isdisjoint(request.GET)
+    )
+    return ANY_TIME if narrow else DEFAULT_RANGE
+
+
 class TaskStateFilter(KnownChoiceFilter):
     """Enabled, paused, finished, error."""
 
@@ -82,16 +107,13 @@ class TimeRangeFilter(KnownChoiceFilter):
     title = _("time")
     parameter_name = "range"
     pills = True
-    spans = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
-    default = "24h"
+
+    def __init__(self, request: HttpRequest, *args: Any) -> None:
+        self._chosen = _range_of(request)
+        super().__init__(request, *args)
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Return the ranges."""
-        self._narrow = (
-            request.GET.get("q", "").strip().removeprefix("#").isdecimal()
-            or request.GET.get("state") in {each.value for each in InstanceState if each not in FINAL_STATES}
-            or not {"instance", "pool", "failed"}.isdisjoint(request.GET)
-        )
         return [
             ("1h", _("last hour")),
             ("24h", _("last 24 hours")),
@@ -102,7 +124,7 @@ class TimeRangeFilter(KnownChoiceFilter):
 
     def chosen(self) -> str:
         """Return the range that applies."""
-        return super().chosen() or ("all" if self._narrow else self.default)
+        return self._chosen
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         """Yield one link for each range; there is no further "all"."""
@@ -116,14 +138,14 @@ class TimeRangeFilter(KnownChoiceFilter):
     def loosened(self, changelist: Any) -> tuple[str, str] | None:
         """Return the range, also where nobody chose it, and the address of the list without one."""
         chosen = self.chosen()
-        if chosen == "all":
+        if chosen == ANY_TIME:
             return None
         label = next(str(label) for key, label in self.lookup_choices if key == chosen)
-        return label, changelist.get_query_string({self.parameter_name: "all"}, remove=["p"])
+        return label, changelist.get_query_string({self.parameter_name: ANY_TIME}, remove=["p"])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Leave out what is older than the range."""
-        reach = self.spans.get(self.chosen())
+        reach = SPANS.get(self.chosen())
         return queryset if reach is None else queryset.filter(scheduled_for__gte=timezone.now() - reach)
 
 

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from accounts.admin.base import LedgerAdmin
 from accounts.admin.cells import NOTHING, duration, exact_moment, link, moment, text_block
 from accounts.admin.csv_export import Columns
-from accounts.admin.filters import NamespaceFilter
+from accounts.admin.filters import KnownChoiceFilter, NamespaceFilter
 from accounts.models import User
 from scheduling.admin import instance_actions
 from scheduling.admin.filters import (
@@ -37,7 +37,7 @@ from scheduling.admin.instance_waiting import prepare_waiting_words, state_cell
 from scheduling.admin.ledger_row import ledger_row, prepare_ledger_rows
 from scheduling.admin.param_values import JsonTextField
 from scheduling.admin.params_form import masked_params
-from scheduling.admin.report import MOST_AT_ONCE
+from scheduling.admin.report import first_of
 from scheduling.domain.handlers import catalogue
 from scheduling.models import Backfill, QueueEntry, Task, TaskInstance, TaskRevision
 
@@ -64,7 +64,7 @@ class TaskInstanceAdmin(LedgerAdmin):
         "namespace_shown",
     )
     list_display_links = ("number",)
-    list_filter = (
+    list_filter: tuple[Any, ...] = (
         TimeRangeFilter,
         InstanceStateFilter,
         FailedFilter,
@@ -114,6 +114,11 @@ class TaskInstanceAdmin(LedgerAdmin):
         ),
         (gettext_lazy("Params"), {"fields": ("params_shown",)}),
     )
+
+    @classmethod
+    def add_filter(cls, chosen: type[KnownChoiceFilter]) -> None:
+        """Offer a filter of an app that builds on this one, such as by the node that ran an instance."""
+        cls.list_filter = (*cls.list_filter, chosen)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TaskInstance]:
         """Return the visible instances with their queue entries; params are read on their own page only."""
@@ -356,7 +361,7 @@ class TaskInstanceAdmin(LedgerAdmin):
     def _stop_chosen(
         self, request: HttpRequest, queryset: QuerySet[TaskInstance], *, action: str, kill: bool
     ) -> HttpResponse | None:
-        chosen = list(queryset[:MOST_AT_ONCE])
+        chosen = first_of(request, queryset)
         if CONFIRMED not in request.POST:
             return confirmation(self, request, chosen, action=action, kill=kill)
         instance_actions.cancel(request, chosen, comment=comment_of(request), kill=kill)
@@ -365,7 +370,7 @@ class TaskInstanceAdmin(LedgerAdmin):
     @admin.action(description=gettext_lazy("Run again"), permissions=["operate"])
     def rerun_chosen(self, request: HttpRequest, queryset: QuerySet[TaskInstance]) -> None:
         """Run the chosen instances again."""
-        instance_actions.rerun(request, queryset[:MOST_AT_ONCE])
+        instance_actions.rerun(request, first_of(request, queryset))
 
 
 def _entry_attempts(instance: TaskInstance) -> int:

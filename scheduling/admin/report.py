@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+Row = TypeVar("Row", bound=Model)
+
 #: An action on more rows than this stops here and says so.
 MOST_AT_ONCE = 500
 
 #: How many reasons one message names.
 MOST_REASONS = 5
+
+
+def first_of(request: HttpRequest, rows: QuerySet[Row]) -> list[Row]:
+    """Return the chosen ``rows``, `MOST_AT_ONCE` of them at most; the reader is told when there are more."""
+    found = list(rows[: MOST_AT_ONCE + 1])
+    if len(found) > MOST_AT_ONCE:
+        said = _("Only the first %(n)d were looked at. Choose the others again, or narrow the list.")
+        messages.warning(request, said % {"n": MOST_AT_ONCE})
+    return found[:MOST_AT_ONCE]
 
 
 @dataclass

@@ -35,7 +35,7 @@ from scheduling.admin.param_values import JsonTextField
 from scheduling.admin.params_form import masked_params
 from scheduling.admin.pool_field import PoolField
 from scheduling.admin.preview import preview_panel
-from scheduling.admin.report import MOST_AT_ONCE, Report
+from scheduling.admin.report import Report, first_of
 from scheduling.admin.task_buttons import row_buttons
 from scheduling.admin.task_charts import task_trend
 from scheduling.admin.task_columns import task_columns
@@ -352,22 +352,22 @@ class TaskAdmin(RoleAwareAdmin):
     @admin.action(description=gettext_lazy("Run now"), permissions=["operate"])
     def run_chosen(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
         """Queue one run of each chosen task."""
-        task_actions.run_now(request, queryset[:MOST_AT_ONCE])
+        task_actions.run_now(request, first_of(request, queryset))
 
     @admin.action(description=gettext_lazy("Pause"), permissions=["operate"])
     def pause_chosen(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
         """Stop the triggers of the chosen tasks."""
-        task_actions.pause(request, queryset)
+        task_actions.pause(request, first_of(request, queryset))
 
     @admin.action(description=gettext_lazy("Resume"), permissions=["operate"])
     def resume_chosen(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
         """Let the triggers of the chosen tasks go on."""
-        task_actions.resume(request, queryset)
+        task_actions.resume(request, first_of(request, queryset))
 
     @admin.action(description=gettext_lazy("Duplicate"), permissions=["change"])
     def duplicate_chosen(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
         """Store paused copies of the chosen tasks."""
-        task_actions.duplicate(request, queryset[:MOST_AT_ONCE])
+        task_actions.duplicate(request, first_of(request, queryset))
 
 
 def _asked_handler(request: HttpRequest) -> str:

@@ -80,6 +80,10 @@ class PostgresLayer(PostgresChannelLayer):
         self._listening: asyncio.Task[None] | None = None
         self._wanted: set[str] = set()
 
+    def group_key(self, group: str) -> str:
+        """Return the name that the members of ``group`` are stored under."""
+        return str(self._group_key(group))
+
     async def receive(self, channel: str) -> dict[str, Any]:
         """Return the next message to ``channel``, which must be one of this process's."""
         queue = self._get_or_create_queue(channel)

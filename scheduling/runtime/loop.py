@@ -276,6 +276,7 @@ class SchedulerLoop:
         if any(clock.follows_end for clock in clocks):
             self._ends.look_at_once()
         if fired.task_ids:
+            self._notifier.changed()
             earliest = min(ticks[task_id].fire_for for task_id in fired.task_ids)
             delay = (self._clock.now() - earliest).total_seconds()
             self._tally.fired(instances=fired.instances, delay_seconds=delay)

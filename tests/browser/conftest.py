@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.test import Client
@@ -36,7 +37,7 @@ def chromium() -> Iterator[Browser]:
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # Playwright leaves an event loop in this thread, and Django's models would refuse to work beside one.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        expect.set_options(timeout=20_000)
+        expect.set_options(timeout=int(__import__("os").environ.get("PWT", "20000")))
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -69,8 +70,8 @@ def server(web_process: Started) -> str:
     return wait_until(address, what="the server listens")
 
 
-@pytest.fixture
-def open_page(conn: Connection, chromium: Browser, web_process: Started, server: str) -> Iterator[OpenPage]:
+@contextmanager
+def opened_pages(browser: Browser, server: str, web_process: Started) -> Iterator[OpenPage]:
     """Open pages: ``open_page(user)`` is logged in, ``open_page()`` is not; each page is a browser of its own.
 
     Options are those of Playwright's contexts, such as ``viewport`` and ``locale``. A script that fails, or a
@@ -81,14 +82,14 @@ def open_page(conn: Connection, chromium: Browser, web_process: Started, server:
 
     def open_one(user: User | None = None, **options: object) -> Page:
         settings: dict[str, object] = {"base_url": server, "viewport": SCREEN, "locale": "en-GB", **options}
-        context = chromium.new_context(**settings)  # type: ignore[arg-type] # as the test gives them
+        context = browser.new_context(**settings)  # type: ignore[arg-type] # as the test gives them
         contexts.append(context)
         if user is not None:
             client = Client()
             client.force_login(user)
             context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": server}])
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(int(__import__("os").environ.get("PWT", "20000")))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
         return page
@@ -97,6 +98,13 @@ def open_page(conn: Connection, chromium: Browser, web_process: Started, server:
     for context in contexts:
         context.close()
     assert wrong == [], f"{wrong}\n{web_process.said()[-4000:]}"
+
+
+@pytest.fixture
+def open_page(conn: Connection, chromium: Browser, web_process: Started, server: str) -> Iterator[OpenPage]:
+    """Open pages on a database that is emptied after the test, see `opened_pages`."""
+    with opened_pages(chromium, server, web_process) as open_one:
+        yield open_one
 
 
 def log_in(page: Page, user: User) -> None:

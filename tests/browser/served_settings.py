@@ -6,8 +6,10 @@ from django.http import HttpRequest, HttpResponse
 
 from config.settings_test import *  # noqa: F403 - a settings module inherits by design
 from config.settings_test import MIDDLEWARE as _MIDDLEWARE
+from config.settings_test import WORKERS as _WORKERS
 
 MIDDLEWARE = ["tests.browser.served_settings.forget_content_types", *_MIDDLEWARE]
+WORKERS = {**_WORKERS, "TASK_MODULES": ["tests.processes.functions"]}
 
 
 def forget_content_types(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

@@ -81,6 +81,23 @@ def test_a_list_shows_new_states_unless_a_row_is_chosen(open_page: OpenPage) -> 
     expect(row).to_contain_text("succeeded")
 
 
+def test_a_new_row_comes_without_a_reload_and_can_be_chosen(open_page: OpenPage) -> None:
+    task = free_task()
+    ended(task)
+    page = open_page(make_user(superuser=True))
+    page.goto("/admin/scheduling/taskinstance/")
+    rows = page.locator("tr.data-row")
+    expect(rows).to_have_count(1)
+    page.evaluate("window.stayed = true")
+    ended(task)
+    look_now(page)
+    expect(rows).to_have_count(2)
+    assert page.evaluate("window.stayed"), "the page was loaded anew"
+    page.locator("#action-toggle").check()
+    expect(page.locator("input.action-select:checked")).to_have_count(2)
+    expect(page.locator(".action-counter")).to_have_text("2 of 2 selected")
+
+
 def test_what_is_unfolded_stays_so(open_page: OpenPage) -> None:
     claimed = running()
     page = open_page(make_user(superuser=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -68,13 +68,20 @@ def test_a_retry_says_which_attempt_comes_and_when(conn: Connection) -> None:
     claim = claimed(conn)
     complete(conn, [report_of(claim, ExecutionState.FAILED, retry_seconds=600.0)])
     delayed = TaskInstance.objects.with_entry().get(pk=claim.instance_id)
-    retry = gates(delayed)["retry"]
+    retry, at = gates(delayed)["retry"], delayed.queue_entry.run_at
     assert shut(delayed) == ["retry"]
     assert retry.sentence.startswith("Attempt 1 of 3 failed: ")
-    assert " Next at " in retry.sentence
+    assert retry.sentence.endswith(f" Next at {at:%Y-%m-%d %H:%M:%S} UTC.")
     assert retry.opens_at == next_attempt_at(delayed) == delayed.queue_entry.run_at
     assert gates(delayed)["overlap"].passed, "it keeps its place"
     assert word(delayed) == "retry"
+
+
+def test_a_moment_names_its_zone_and_which_of_two_such_hours_it_is(conn: Connection) -> None:
+    at = datetime(2027, 10, 31, 1, 30, tzinfo=UTC)
+    planned = run(make_task(overlap="allow"), at=at)
+    with timezone.override("Europe/Berlin"):
+        assert gates(planned)["time"].sentence == "It is planned for 2027-10-31 02:30:00 CET, Europe/Berlin."
 
 
 def test_overlap_names_the_earlier_instance_and_who_waits_before(conn: Connection) -> None:

@@ -6,6 +6,9 @@ a few rows. Deleting what is there takes some milliseconds.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.db import connections
 from django.test import TransactionTestCase
 
@@ -51,3 +54,17 @@ def empty_tables() -> None:
 def install() -> None:
     """Let Django's transactional tests clean up in this way."""
     TransactionTestCase._fixture_teardown = lambda self: empty_tables()  # type: ignore[attr-defined] # its hook for this
+
+
+@contextmanager
+def emptied_at_the_end() -> Iterator[None]:
+    """Keep what the tests within commit, for processes that outlive each of them; empty the tables once, afterwards."""
+    TransactionTestCase._fixture_teardown = lambda self: None  # type: ignore[attr-defined] # as above
+    try:
+        yield
+    finally:
+        install()
+        # Of a fixture, not of the tests, which may have had others.
+        connections["default"].ensure_connection()
+        empty_tables()
+        connections.close_all()

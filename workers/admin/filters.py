@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Func, QuerySet
+from django.db.models import Exists, Func, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.filters import KnownChoiceFilter
+from scheduling.admin.filters import reach_of
 from scheduling.domain.states import EntryState
 from scheduling.models import QueueEntry
 from workers.admin.node_page import HEALTH_WORDS
@@ -66,6 +67,23 @@ class NodeFilter(KnownChoiceFilter):
         """Narrow to the chosen node."""
         chosen = self.chosen()
         return queryset if chosen is None else queryset.filter(node_id=int(chosen))
+
+
+class InstanceNodeFilter(NodeFilter):
+    """The nodes that tried an instance, the one that runs it included."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow to instances with an attempt there."""
+        chosen = self.chosen()
+        if chosen is None:
+            return queryset
+        attempts = Execution.objects.filter(
+            instance_id=OuterRef("pk"), scheduled_for=OuterRef("scheduled_for"), node_id=int(chosen)
+        )
+        if (reach := reach_of(request)) is not None:
+            # Bounds of the instances are none of their attempts' to the planner. A little more harms nobody.
+            attempts = attempts.filter(scheduled_for__gte=timezone.now() - reach - timedelta(hours=1))
+        return queryset.filter(Exists(attempts))
 
 
 class NodeHealthFilter(KnownChoiceFilter):

@@ -75,6 +75,8 @@ class Claimer:
             jobs.append(Job(claimed, definition, params))
         with self._lock:
             self._held.update(claimed.lease_id for claimed in claims)
+        if claims:
+            self._notifier.changed()
         return jobs
 
     def settled(self, leases: Iterable[int]) -> None:

@@ -298,6 +298,7 @@ class Writer:
     def _after(self, conn: Connection, reports: Sequence[Report], done: Completed) -> None:
         self._on_written(reports, done)
         self._pushes.stored(report.lease_id for report in reports)
+        self._notifier.changed()
         if done.retries:
             self._notifier.send(CLOCK_CHANNEL, [ENTRIES])
         admit_freed(conn, done.gates, done.pools).announce(self._notifier)

@@ -18,6 +18,15 @@ const update = (row, fresh) => {
   });
 };
 
+// What the theme's own script does with the rows of a page that was loaded.
+const watchBoxes = (boxes, parent) => {
+  const counter = parent.querySelector(".action-counter");
+  if (boxes.length && counter) {
+    counter.dataset.actionsIcnt = boxes.length;
+    window.Actions(boxes, { parent });
+  }
+};
+
 const start = (part) => {
   const show = (read) => {
     const [rows, fresh] = [part, read].map((each) => [...each.querySelectorAll(ROWS)]);
@@ -25,8 +34,14 @@ const start = (part) => {
     if (rows.length === fresh.length && alike) {
       rows.forEach((row, place) => update(row, fresh[place]));
     } else if (!part.contains(document.activeElement)) {
-      // More rows or fewer: the page as it is now, with all that listens to its rows.
-      window.location.reload();
+      const parent = part.closest(".result-list-wrapper");
+      if (rows.length && fresh.length && parent && window.Actions) {
+        part.replaceChildren(...[...read.body.childNodes].map((node) => document.adoptNode(node)));
+        watchBoxes(part.querySelectorAll("tr input.action-select"), parent);
+      } else {
+        // The first row, or none any more: what stands around the list changes, too.
+        window.location.reload();
+      }
     }
   };
   poll(part, {

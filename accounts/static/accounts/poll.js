@@ -3,6 +3,8 @@
 // Whatever learns that something happened says so, and everything is asked for at once, at most once a second:
 //   document.dispatchEvent(new Event("rota:changed"))
 
+import { listen } from "./changes.js";
+
 const SOONEST = 1000;
 const LONGEST_PAUSE = 60;
 
@@ -72,4 +74,5 @@ export const poll = (part, { address, seconds, isBusy, show }) => {
     }
   });
   inAWhile();
+  listen();
 };

@@ -2,6 +2,8 @@
 // that changed. Whoever knows that something happened dispatches "rota:changed" on the document; that is the one
 // place where a push brings the page up to date at once. Without this script the page stays as it was opened.
 
+import { listen } from "../accounts/changes.js";
+
 const SECONDS = 5;
 // Every so many times everything is fetched; in between only what `data-live-light` asks for.
 const FULL_EVERY = 4;
@@ -133,3 +135,6 @@ document.addEventListener("visibilitychange", () => {
     regions.forEach((region) => region.changed());
   }
 });
+if (regions.length) {
+  listen();
+}

@@ -156,6 +156,19 @@ def test_history_is_filtered_by_the_queue_of_its_task(root: Client) -> None:
     assert shown(page) == {executions[gpu]}
 
 
+def test_instances_are_filtered_by_the_node_that_tried_them(root: Client) -> None:
+    here, elsewhere = make_instance(make_task()), make_instance(make_task())
+    first, second = make_execution(here), make_execution(elsewhere)
+    make_execution(here, attempt=2, node=first.node)
+    assert shown(root.get(reverse(INSTANCES), {"node": str(first.node_id)})) == {here.pk}
+    old = make_instance(make_task(), age=timedelta(hours=45))
+    make_execution(old, node=first.node)
+    assert shown(root.get(reverse(INSTANCES), {"node": str(first.node_id), "range": "7d"})) == {here.pk, old.pk}
+    both = root.get(reverse(INSTANCES), {"node": str(second.node_id), "q": str(here.pk)})
+    ways = {way["words"]: way["url"] for way in both.context["cl"].loosening}
+    assert shown(root.get(reverse(INSTANCES) + ways[f"node: {second.node.name}"])) == {here.pk}
+
+
 def test_a_task_is_found_by_its_number_too(root: Client) -> None:
     one, two = make_task(), make_task()
     address = reverse("admin:scheduling_task_changelist")

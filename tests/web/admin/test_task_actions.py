@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.roles import Role
+from scheduling.admin import report
 from scheduling.domain.states import InstanceState
 from scheduling.models import QueueEntry, Task, TaskInstance
 from tests.factories import make_task, make_user
@@ -70,6 +71,16 @@ def test_pause_and_resume_change_what_they_can_and_name_the_rest(root: Client) -
     assert "still: is paused already" in said(stopped)
     assert "1 task goes on." in said(resumed)
     assert list(Task.objects.order_by("pk").values_list("enabled", flat=True)) == [False, True]
+
+
+def test_an_action_on_more_rows_than_it_takes_says_so(root: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "MOST_AT_ONCE", 2)
+
+    response = choose(root, "pause_chosen", make_task(), make_task(), make_task())
+
+    assert "2 tasks were paused." in said(response)
+    assert "Only the first 2 were looked at." in said(response)
+    assert Task.objects.filter(enabled=True).count() == 1
 
 
 def test_the_buttons_of_the_page_pause_and_resume(root: Client) -> None:
