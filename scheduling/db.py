@@ -92,6 +92,19 @@ def array_of_texts(values: Iterable[str | None]) -> str:
     return f"{{{','.join(map(_array_element, values))}}}"
 
 
+def array_of_moments(values: Iterable[datetime | None]) -> str:
+    """Return the text of a PostgreSQL array of aware moments, None as NULL; see `array_of_integers`.
+
+    What is due together stands together, so a moment that comes again is written out once.
+    """
+    last, text, texts = None, "NULL", []
+    for value in values:
+        if value != last:
+            last, text = value, "NULL" if value is None else value.isoformat()
+        texts.append(text)
+    return f"{{{','.join(texts)}}}"
+
+
 def _array_element(value: str | None) -> str:
     if value is None:
         return "NULL"

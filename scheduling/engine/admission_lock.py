@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduling.db import Connection
+from scheduling.db import Connection, array_of_integers
 
 #: The classes of the locks; a number made from the gate or the pool is the other half.
 GATES, POOLS = 0x41444D54, 0x41444D50
@@ -31,7 +31,7 @@ def lock_pools(conn: Connection, pools: Iterable[int]) -> None:
 
 def _lock(conn: Connection, kind: int, numbers: Iterable[int]) -> None:
     # Two that fold to the same key share a lock, which costs a moment and nothing else. The order is that of the keys.
-    conn.execute(_LOCK, [kind, sorted({_folded(number) for number in numbers})])
+    conn.execute(_LOCK, [kind, array_of_integers(sorted({_folded(number) for number in numbers}))])
 
 
 def _folded(number: int) -> int:
