@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -59,24 +59,35 @@ class Fired:
     next_promotion: datetime | None = None
 
 
-def fire(conn: Connection, ticks: Sequence[Tick]) -> Fired:
+class PreparedTicks:
+    """Ticks, of distinct tasks, as the statement takes them. Preparing needs no database, and can be done ahead."""
+
+    def __init__(self, ticks: Sequence[Tick]) -> None:
+        self.ticks = ticks
+        self.params = _params(ticks)
+
+
+def fire(
+    conn: Connection, ticks: Sequence[Tick] | PreparedTicks, *, meanwhile: Callable[[], None] | None = None
+) -> Fired:
     """Fire ``ticks``, of distinct tasks, in one transaction that either happens as a whole or not at all.
 
     Losing a tick to another scheduler, or to an edit, is an ordinary result: it is missing from
-    `Fired.task_ids`. A day without a partition gets one. ``conn`` must be in autocommit.
+    `Fired.task_ids`. A day without a partition gets one. ``conn`` must be in autocommit. ``meanwhile`` is called
+    once while the server is at work, and must not use ``conn``; what it raises undoes everything.
     """
-    if not ticks:
+    prepared = ticks if isinstance(ticks, PreparedTicks) else PreparedTicks(ticks)
+    if not prepared.ticks:
         return Fired()
-    params = _params(ticks)
     try:
-        row = _fire(conn, ticks, params)
+        row = _fire(conn, prepared, meanwhile)
     except psycopg.errors.CheckViolation as error:
         if not is_missing_partition(error):
             raise
         # What we remember may have been dropped by somebody else.
         forget_known_partitions()
-        create_partitions(conn, days_of(tick.fire_for for tick in ticks))
-        row = _fire(conn, ticks, params)
+        create_partitions(conn, days_of(tick.fire_for for tick in prepared.ticks))
+        row = _fire(conn, prepared, None)
     task_ids, instances, queues, gates, next_promotion = row
     return Fired(
         task_ids=list(map(int, task_ids.split(","))) if task_ids else [],
@@ -113,11 +124,13 @@ def _params(ticks: Sequence[Tick]) -> dict[str, str]:
     }
 
 
-def _fire(conn: Connection, ticks: Sequence[Tick], params: Mapping[str, str]) -> tuple[Any, ...]:
+def _fire(conn: Connection, prepared: PreparedTicks, meanwhile: Callable[[], None] | None) -> tuple[Any, ...]:
     """Take the gates, then fire, in one transaction and one round trip."""
     with conn.pipeline(), conn.transaction():
-        lock_gates(conn, [tick.task_id for tick in ticks])
-        cursor = conn.execute(sql_file(_FIRE), params)
+        lock_gates(conn, [tick.task_id for tick in prepared.ticks])
+        cursor = conn.execute(sql_file(_FIRE), prepared.params)
+        if meanwhile is not None:
+            meanwhile()
     row = cursor.fetchone()
     assert row is not None  # noqa: S101 - a SELECT of aggregates has one row
     return row
