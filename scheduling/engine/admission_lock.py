@@ -31,7 +31,8 @@ def lock_pools(conn: Connection, pools: Iterable[int]) -> None:
 
 def _lock(conn: Connection, kind: int, numbers: Iterable[int]) -> None:
     # Two that fold to the same key share a lock, which costs a moment and nothing else. The order is that of the keys.
-    conn.execute(_LOCK, [kind, array_of_integers(sorted({_folded(number) for number in numbers}))])
+    keys = array_of_integers(sorted({_folded(number) for number in numbers}))
+    conn.execute(_LOCK, [kind, keys], prepare=True)
 
 
 def _folded(number: int) -> int:

@@ -128,7 +128,7 @@ def _fire(conn: Connection, prepared: PreparedTicks, meanwhile: Callable[[], Non
     """Take the gates, then fire, in one transaction and one round trip."""
     with conn.pipeline(), conn.transaction():
         lock_gates(conn, [tick.task_id for tick in prepared.ticks])
-        cursor = conn.execute(sql_file(_FIRE), prepared.params)
+        cursor = conn.execute(sql_file(_FIRE), prepared.params, prepare=True)
         if meanwhile is not None:
             meanwhile()
     row = cursor.fetchone()
