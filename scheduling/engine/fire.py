@@ -127,7 +127,7 @@ def _params(ticks: Sequence[Tick]) -> dict[str, str]:
 def _fire(conn: Connection, prepared: PreparedTicks, meanwhile: Callable[[], None] | None) -> tuple[Any, ...]:
     """Take the gates, then fire, in one transaction and one round trip."""
     with conn.pipeline(), conn.transaction():
-        lock_gates(conn, [tick.task_id for tick in prepared.ticks])
+        lock_gates(conn, [tick.task_id for tick in prepared.ticks], row_by_row=True)
         cursor = conn.execute(sql_file(_FIRE), prepared.params, prepare=True)
         if meanwhile is not None:
             meanwhile()

@@ -37,10 +37,11 @@ drawn AS MATERIALIZED (
         CASE WHEN run_at > clock_timestamp() THEN 4
             WHEN gate IS NULL THEN 0
             -- A gate that several tasks share, or behind which is a pool, is left to admission.
+            -- OFFSET keeps the planner from reading all entries into a hash, which is cheap only while there are few.
             WHEN gate = task_id AND pool_id IS NULL AND NOT EXISTS (
-                SELECT FROM rota_queue_entry e WHERE e.gate = won.gate AND e.state IN (0, 1, 3, 5)
+                SELECT FROM rota_queue_entry e WHERE e.gate = won.gate AND e.state IN (0, 1, 3, 5) OFFSET 0
             ) AND NOT EXISTS (
-                SELECT FROM rota_queue_entry e WHERE e.gate = won.gate AND e.state = 2
+                SELECT FROM rota_queue_entry e WHERE e.gate = won.gate AND e.state = 2 OFFSET 0
             ) THEN 0
             ELSE 2 END AS state
     FROM won
