@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from scheduling.db import Connection, array_of_integers, array_of_moments, array_of_texts, sql_file
 from scheduling.domain.states import Reason
@@ -73,8 +74,9 @@ def fire(
     """Fire ``ticks``, of distinct tasks, in one transaction that either happens as a whole or not at all.
 
     Losing a tick to another scheduler, or to an edit, is an ordinary result: it is missing from
-    `Fired.task_ids`. A day without a partition gets one. ``conn`` must be in autocommit. ``meanwhile`` is called
-    once while the server is at work, and must not use ``conn``; what it raises undoes everything.
+    `Fired.task_ids`. A day without a partition gets one. ``conn`` must be in autocommit, outside a transaction.
+    ``meanwhile`` is called once while the server is at work, and must not use ``conn``; what it raises is raised, and
+    undoes nothing.
     """
     prepared = ticks if isinstance(ticks, PreparedTicks) else PreparedTicks(ticks)
     if not prepared.ticks:
@@ -126,11 +128,19 @@ def _params(ticks: Sequence[Tick]) -> dict[str, str]:
 
 def _fire(conn: Connection, prepared: PreparedTicks, meanwhile: Callable[[], None] | None) -> tuple[Any, ...]:
     """Take the gates, then fire, in one transaction and one round trip."""
-    with conn.pipeline(), conn.transaction():
-        lock_gates(conn, [tick.task_id for tick in prepared.ticks], row_by_row=True)
-        cursor = conn.execute(sql_file(_FIRE), prepared.params, prepare=True)
-        if meanwhile is not None:
-            meanwhile()
+    try:
+        with conn.pipeline():
+            conn.execute("BEGIN")
+            lock_gates(conn, [tick.task_id for tick in prepared.ticks], row_by_row=True)
+            cursor = conn.execute(sql_file(_FIRE), prepared.params, prepare=True)
+            conn.execute("COMMIT")
+            # All of it is on its way, the end too: however long this takes, nothing stays locked for it.
+            if meanwhile is not None:
+                meanwhile()
+    except BaseException:
+        if not conn.closed and conn.info.transaction_status is not TransactionStatus.IDLE:
+            conn.execute("ROLLBACK")
+        raise
     row = cursor.fetchone()
     assert row is not None  # noqa: S101 - a SELECT of aggregates has one row
     return row

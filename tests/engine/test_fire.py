@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from scheduling.db import Connection, database_now, own_connection
@@ -204,7 +205,7 @@ def test_what_is_done_meanwhile_happens_once_also_when_a_partition_is_missing(co
     assert (fired.task_ids, done) == ([task.pk], ["once"])
 
 
-def test_when_what_is_done_meanwhile_fails_nothing_was_fired(conn: Connection) -> None:
+def test_when_what_is_done_meanwhile_fails_the_ticks_are_fired_all_the_same(conn: Connection) -> None:
     task, due = due_task(conn)
 
     def fail() -> None:
@@ -212,5 +213,35 @@ def test_when_what_is_done_meanwhile_fails_nothing_was_fired(conn: Connection) -
 
     with pytest.raises(LookupError, match="no plan"):
         fire(conn, [tick(task, due)], meanwhile=fail)
+    assert TaskInstance.objects.count() == 1
+    assert fire(conn, [tick(task, due)]).task_ids == [], "and the connection is as good as before"
+
+
+def test_nothing_stays_locked_for_what_is_done_meanwhile(conn: Connection) -> None:
+    task, due = due_task(conn)
+    other = own_connection("test")
+
+    def look() -> None:
+        wait_until(lambda: TaskInstance.objects.exists(), what="the firing is committed")
+        with other.transaction():
+            lock_gates(other, [task.pk])
+
+    try:
+        assert fire(conn, [tick(task, due)], meanwhile=look).task_ids == [task.pk]
+    finally:
+        other.close()
+
+
+def test_after_an_error_nothing_was_fired_and_the_connection_is_as_good_as_before(conn: Connection) -> None:
+    task, due = due_task(conn)
+    with pytest.raises(psycopg.errors.StringDataRightTruncation):
+        fire(conn, [tick(task, due, runs=False, reason=_Word("x" * 60))])
     assert not TaskInstance.objects.exists()
-    assert fire(conn, [tick(task, due)]).task_ids == [task.pk], "and the connection is as good as before"
+    assert fire(conn, [tick(task, due)]).task_ids == [task.pk]
+
+
+class _Word:
+    """What is no reason that there is."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
