@@ -74,7 +74,7 @@ def own_connection(
     Each statement is planned for its values: a plan that was cached while the queue was empty reads the whole backlog
     later, and behind PgBouncer the next statement may meet another session. With ``prepares``, those few that ask for
     it (``prepare=True``) are planned once instead, for any values, unless there is a pooler in between: it gives its
-    clients process ids that are not the server's (PostgreSQL manual, 54.2.9 on BackendKeyData). ``purpose`` shows in
+    clients process ids that are not the server's (PostgreSQL manual, "Message Formats", BackendKeyData). ``purpose`` shows in
     pg_stat_activity. A statement that takes longer than ``statement_timeout_seconds`` (None: as set for loops; 0:
     however long) is cancelled, and a server that is out of reach is given up after about as long, so that no loop
     waits for ever. Nor do others wait for ever for this one: when its process stands still in the middle of a
