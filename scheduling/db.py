@@ -39,12 +39,12 @@ SELECT set_config('timezone', 'UTC', false), set_config('statement_timeout', %(l
 
 @cache
 def sql_file(path: Path) -> bytes:
-    """Return the text of a packaged SQL statement, without comments and indentation.
+    """Return the text of a packaged SQL statement: its name, as pg_stat_activity shall show it, and no other comments.
 
     Each file is read once in a process's life. psycopg reads statements of up to 4096 bytes once, too, and longer ones
     each time; the server reads every byte each time. No literal in these files holds ``--`` or two spaces in a row.
     """
-    return b" ".join(_COMMENT.sub(b"", path.read_bytes()).split())
+    return b"/* %s */ " % path.stem.encode() + b" ".join(_COMMENT.sub(b"", path.read_bytes()).split())
 
 
 def connection_params(purpose: str) -> dict[str, Any]:
@@ -74,11 +74,12 @@ def own_connection(
     Each statement is planned for its values: a plan that was cached while the queue was empty reads the whole backlog
     later, and behind PgBouncer the next statement may meet another session. With ``prepares``, those few that ask for
     it (``prepare=True``) are planned once instead, for any values, unless there is a pooler in between: it gives its
-    clients process ids that are not the server's (PostgreSQL manual, "Message Formats", BackendKeyData). ``purpose`` shows in
-    pg_stat_activity. A statement that takes longer than ``statement_timeout_seconds`` (None: as set for loops; 0:
-    however long) is cancelled, and a server that is out of reach is given up after about as long, so that no loop
-    waits for ever. Nor do others wait for ever for this one: when its process stands still in the middle of a
-    transaction for so long, the server ends the session, and with it the locks. Raises psycopg.OperationalError.
+    clients process ids that are not the server's (PostgreSQL manual, "Message Formats", BackendKeyData).
+
+    ``purpose`` shows in pg_stat_activity. A statement that takes longer than ``statement_timeout_seconds`` (None: as
+    set for loops; 0: however long) is cancelled, and a server that is out of reach is given up after about as long, so
+    that no loop waits for ever. Nor do others wait for ever for this one: when its process stands still in the middle
+    of a transaction for so long, the server ends the session, and with it the locks. Raises psycopg.OperationalError.
     """
     conn: Connection = psycopg.connect(**connection_params(purpose), autocommit=True, prepare_threshold=None)
     seconds = conf().STATEMENT_TIMEOUT_SECONDS if statement_timeout_seconds is None else statement_timeout_seconds
