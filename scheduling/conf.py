@@ -15,10 +15,10 @@ class SchedulingConf:
     HORIZON_SECONDS: float = 30.0
     #: The longest sleep of a scheduler, should every wake-up be lost.
     LONGEST_SLEEP_SECONDS: float = 15.0
-    #: How many firings go into one statement.
-    FIRE_BATCH: int = 500
+    #: How many firings go into one statement at most. Each holds an advisory lock meanwhile.
+    FIRE_BATCH: int = 1000
     #: How many due clocks one read fetches.
-    READ_BATCH: int = 5000
+    READ_BATCH: int = 20_000
     #: How often the maintainers (reaping, sweeping) run.
     MAINTENANCE_SECONDS: float = 5.0
     #: How many days of partitions are kept ready ahead.

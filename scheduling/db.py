@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,7 +13,6 @@ from typing import Any
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection as django_connection
-from psycopg import sql
 
 from scheduling.conf import conf
 
@@ -26,11 +26,25 @@ LONGEST_WORD = 30
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+_COMMENT = re.compile(rb"--[^\n]*")
+
+#: psycopg prepares a statement by itself after so many uses: never. Those of the hot path ask for it.
+_ONLY_WHEN_ASKED = 1 << 30
+
+_SESSION = """
+SELECT set_config('timezone', 'UTC', false), set_config('statement_timeout', %(limit)s, false),
+    set_config('idle_in_transaction_session_timeout', %(limit)s, false), pg_backend_pid()
+"""
+
 
 @cache
 def sql_file(path: Path) -> bytes:
-    """Return the text of a packaged SQL statement; each file is read once in a process's life."""
-    return path.read_bytes()
+    """Return the text of a packaged SQL statement: its name, as pg_stat_activity shall show it, and no other comments.
+
+    Each file is read once in a process's life. psycopg reads statements of up to 4096 bytes once, too, and longer ones
+    each time; the server reads every byte each time. No literal in these files holds ``--`` or two spaces in a row.
+    """
+    return b"/* %s */ " % path.stem.encode() + b" ".join(_COMMENT.sub(b"", path.read_bytes()).split())
 
 
 def connection_params(purpose: str) -> dict[str, Any]:
@@ -52,23 +66,27 @@ def connection_params(purpose: str) -> dict[str, Any]:
     return params
 
 
-def own_connection(purpose: str, *, statement_timeout_seconds: float | None = None) -> Connection:
+def own_connection(
+    purpose: str, *, statement_timeout_seconds: float | None = None, prepares: bool = False
+) -> Connection:
     """Open a connection outside Django's handling, in autocommit, for a loop or an engine verb.
 
-    No statement is prepared, so each is planned for its values: a plan that was cached while the queue was empty reads
-    the whole backlog later, and behind PgBouncer the next statement may meet another session. ``purpose`` shows in
-    pg_stat_activity. A statement that takes longer than ``statement_timeout_seconds`` (None: as set for loops; 0:
-    however long) is cancelled, and a server that is out of reach is given up after about as long, so that no loop
-    waits for ever. Nor do others wait for ever for this one: when its process stands still in the middle of a
-    transaction for so long, the server ends the session, and with it the locks. Raises psycopg.OperationalError.
+    Each statement is planned for its values: a plan that was cached while the queue was empty reads the whole backlog
+    later, and behind PgBouncer the next statement may meet another session. With ``prepares``, those few that ask for
+    it (``prepare=True``) are planned once instead, for any values, unless there is a pooler in between: it gives its
+    clients process ids that are not the server's (PostgreSQL manual, "Message Formats", BackendKeyData).
+
+    ``purpose`` shows in pg_stat_activity. A statement that takes longer than ``statement_timeout_seconds`` (None: as
+    set for loops; 0: however long) is cancelled, and a server that is out of reach is given up after about as long, so
+    that no loop waits for ever. Nor do others wait for ever for this one: when its process stands still in the middle
+    of a transaction for so long, the server ends the session, and with it the locks. Raises psycopg.OperationalError.
     """
     conn: Connection = psycopg.connect(**connection_params(purpose), autocommit=True, prepare_threshold=None)
     seconds = conf().STATEMENT_TIMEOUT_SECONDS if statement_timeout_seconds is None else statement_timeout_seconds
-    conn.execute(
-        sql.SQL(
-            "SET timezone = 'UTC'; SET statement_timeout = {limit}; SET idle_in_transaction_session_timeout = {limit}"
-        ).format(limit=sql.Literal(round(seconds * 1000)))
-    )
+    row = conn.execute(_SESSION, {"limit": str(round(seconds * 1000))}).fetchone()
+    if prepares and row is not None and row[-1] == conn.info.backend_pid:
+        conn.prepare_threshold = _ONLY_WHEN_ASKED
+        conn.execute("SET plan_cache_mode = force_generic_plan")
     return conn
 
 
@@ -90,6 +108,19 @@ def array_of_integers(values: Iterable[int]) -> str:
 def array_of_texts(values: Iterable[str | None]) -> str:
     """Return the text of a PostgreSQL array of texts, each quoted and None as NULL; see `array_of_integers`."""
     return f"{{{','.join(map(_array_element, values))}}}"
+
+
+def array_of_moments(values: Iterable[datetime | None]) -> str:
+    """Return the text of a PostgreSQL array of aware moments, None as NULL; see `array_of_integers`.
+
+    What is due together stands together, so a moment that comes again is written out once.
+    """
+    last, text, texts = None, "NULL", []
+    for value in values:
+        if value != last:
+            last, text = value, "NULL" if value is None else value.isoformat()
+        texts.append(text)
+    return f"{{{','.join(texts)}}}"
 
 
 def _array_element(value: str | None) -> str:

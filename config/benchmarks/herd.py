@@ -20,6 +20,9 @@ AHEAD = 3.0
 #: How often (seconds) it is asked whether the last one has been committed; the answer is that much too late at most.
 LOOK = 0.005
 
+#: How many tasks are edited in one statement.
+EDITED_AT_ONCE = 5_000
+
 _AT = """
 UPDATE rota_task SET run_at = %(moment)s WHERE id = ANY(%(ids)s)
 """
@@ -62,16 +65,22 @@ def _set_moment(stage: Stage, ids: list[int]) -> datetime:
     """Have all of ``ids`` due at one full second, so far ahead that every scheduler has planned them by then."""
     began = time.monotonic()
     placeholder = database_now(stage.conn) + timedelta(days=300)
-    stage.conn.execute(_AT, {"moment": placeholder, "ids": ids})
+    _set(stage, placeholder, ids)
     _await_planned(stage)
     rewriting = time.monotonic() - began
     moment = database_now(stage.conn).replace(microsecond=0) + timedelta(seconds=int(AHEAD + rewriting * 1.5) + 1)
-    stage.conn.execute(_AT, {"moment": moment, "ids": ids})
+    _set(stage, moment, ids)
     _await_planned(stage)
     stage.conn.execute("VACUUM ANALYZE rota_task_clock")
     # Schedulers that planned nothing themselves read what their peers have planned.
     stage.conn.execute("SELECT pg_notify(%s, '')", [CLOCK_CHANNEL])
     return moment
+
+
+def _set(stage: Stage, moment: datetime, ids: list[int]) -> None:
+    # Each edit runs triggers; all in one statement would take longer than a statement may.
+    for start in range(0, len(ids), EDITED_AT_ONCE):
+        stage.conn.execute(_AT, {"moment": moment, "ids": ids[start : start + EDITED_AT_ONCE]})
 
 
 def _await_planned(stage: Stage) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
-from scheduling.db import Connection, sql_file
-from scheduling.domain.states import EntryState, Reason
+from scheduling.db import Connection, array_of_integers, array_of_moments, array_of_texts, sql_file
+from scheduling.domain.states import Reason
 from scheduling.engine.admission_lock import lock_gates
 from scheduling.engine.partitions import (
     create_partitions,
@@ -59,50 +60,87 @@ class Fired:
     next_promotion: datetime | None = None
 
 
-def fire(conn: Connection, ticks: Sequence[Tick]) -> Fired:
+class PreparedTicks:
+    """Ticks, of distinct tasks, as the statement takes them. Preparing needs no database, and can be done ahead."""
+
+    def __init__(self, ticks: Sequence[Tick]) -> None:
+        self.ticks = ticks
+        self.params = _params(ticks)
+
+
+def fire(
+    conn: Connection, ticks: Sequence[Tick] | PreparedTicks, *, meanwhile: Callable[[], None] | None = None
+) -> Fired:
     """Fire ``ticks``, of distinct tasks, in one transaction that either happens as a whole or not at all.
 
     Losing a tick to another scheduler, or to an edit, is an ordinary result: it is missing from
-    `Fired.task_ids`. A day without a partition gets one. ``conn`` must be in autocommit.
+    `Fired.task_ids`. A day without a partition gets one. ``conn`` must be in autocommit, outside a transaction.
+    ``meanwhile`` is called once while the server is at work, and must not use ``conn``; what it raises is raised, and
+    undoes nothing.
     """
-    if not ticks:
+    prepared = ticks if isinstance(ticks, PreparedTicks) else PreparedTicks(ticks)
+    if not prepared.ticks:
         return Fired()
-    params = {
-        "task_ids": [tick.task_id for tick in ticks],
-        "expect": [tick.expect for tick in ticks],
-        "next_run_at": [tick.next_run_at for tick in ticks],
-        "fire_for": [tick.fire_for for tick in ticks],
-        "run_at": [tick.run_at or tick.fire_for for tick in ticks],
-        "reason": ["" if tick.runs else tick.reason.value for tick in ticks],
-        "missed_count": [tick.missed_count for tick in ticks],
-        "missed_since": [tick.missed_since for tick in ticks],
-        "message": [tick.message for tick in ticks],
-    }
     try:
-        rows = _fire(conn, params)
+        row = _fire(conn, prepared, meanwhile)
     except psycopg.errors.CheckViolation as error:
         if not is_missing_partition(error):
             raise
         # What we remember may have been dropped by somebody else.
         forget_known_partitions()
-        create_partitions(conn, days_of(tick.fire_for for tick in ticks))
-        rows = _fire(conn, params)
-    fired = Fired()
-    for task_id, inserted, queue, gate, state, run_at in rows:
-        fired.task_ids.append(task_id)
-        fired.instances += bool(inserted)
-        if state == EntryState.PLANNED:
-            fired.next_promotion = min(fired.next_promotion or run_at, run_at)
-        elif state == EntryState.WAITING:
-            fired.gates.add(gate)
-        elif queue is not None:
-            fired.queues.add(queue)
-    return fired
+        create_partitions(conn, days_of(tick.fire_for for tick in prepared.ticks))
+        row = _fire(conn, prepared, None)
+    task_ids, instances, queues, gates, next_promotion = row
+    return Fired(
+        task_ids=list(map(int, task_ids.split(","))) if task_ids else [],
+        instances=instances,
+        queues=set(queues),
+        gates=set(gates),
+        next_promotion=next_promotion,
+    )
 
 
-def _fire(conn: Connection, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def _params(ticks: Sequence[Tick]) -> dict[str, str]:
+    """Return the arrays of the statement; what is the same as usual for every tick is an empty one."""
+    usual = "{}"
+    return {
+        "task_ids": array_of_integers(tick.task_id for tick in ticks),
+        "expect": array_of_moments([tick.expect for tick in ticks]),
+        "next_run_at": array_of_moments([tick.next_run_at for tick in ticks]),
+        "fire_for": array_of_moments([tick.fire_for for tick in ticks])
+        if any(tick.fire_for != tick.expect for tick in ticks)
+        else usual,
+        "run_at": array_of_moments([tick.run_at for tick in ticks])
+        if any(tick.run_at is not None for tick in ticks)
+        else usual,
+        "reason": array_of_texts(None if tick.runs else tick.reason.value for tick in ticks)
+        if not all(tick.runs for tick in ticks)
+        else usual,
+        "missed_count": array_of_texts(None if tick.missed_count is None else str(tick.missed_count) for tick in ticks)
+        if any(tick.missed_count is not None for tick in ticks)
+        else usual,
+        "missed_since": array_of_moments([tick.missed_since for tick in ticks])
+        if any(tick.missed_since is not None for tick in ticks)
+        else usual,
+        "message": array_of_texts(tick.message for tick in ticks) if any(tick.message for tick in ticks) else usual,
+    }
+
+
+def _fire(conn: Connection, prepared: PreparedTicks, meanwhile: Callable[[], None] | None) -> tuple[Any, ...]:
     """Take the gates, then fire, in one transaction and one round trip."""
-    with conn.pipeline(), conn.transaction():
-        lock_gates(conn, params["task_ids"])
-        cursor = conn.execute(sql_file(_FIRE), params)
-    return cursor.fetchall()
+    try:
+        with conn.pipeline():
+            conn.execute("BEGIN")
+            lock_gates(conn, [tick.task_id for tick in prepared.ticks], row_by_row=True)
+            cursor = conn.execute(sql_file(_FIRE), prepared.params, prepare=True)
+            conn.execute("COMMIT")
+            # All of it is on its way, the end too: however long this takes, nothing stays locked for it.
+            if meanwhile is not None:
+                meanwhile()
+    except BaseException:
+        if not conn.closed and conn.info.transaction_status is not TransactionStatus.IDLE:
+            conn.execute("ROLLBACK")
+        raise
+    row = cursor.fetchone()
+    assert row is not None  # noqa: S101 - a SELECT of aggregates has one row
+    return row

@@ -6,13 +6,12 @@ harmless when done twice.
 
 from __future__ import annotations
 
-import heapq
 import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import psycopg
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -21,7 +20,7 @@ from scheduling.conf import SchedulingConf, conf
 from scheduling.db import CLOCK_CHANNEL, Connection, close_quietly, database_now
 from scheduling.engine.admit import Admitted, admit
 from scheduling.engine.admit_waiting import admit_waiting
-from scheduling.engine.fire import fire
+from scheduling.engine.fire import Fired, fire
 from scheduling.engine.partitions import create_ahead
 from scheduling.engine.promote import next_promotion, promote
 from scheduling.listen import Listener
@@ -29,6 +28,8 @@ from scheduling.notify import ENTRIES, LIMITS
 from scheduling.runtime.backfills import BACKFILLS, run_backfills
 from scheduling.runtime.clock_reader import ClockReader, KnownClock
 from scheduling.runtime.end_watch import EndWatch
+from scheduling.runtime.fire_batches import FireBatch, in_batches
+from scheduling.runtime.known_clocks import FOREIGN, KnownClocks
 from scheduling.runtime.maintainer import Chores, Maintainer
 from scheduling.runtime.passed_over import PASSED_OVER, PAUSE_SECONDS, record_passed_over
 from scheduling.runtime.registry import Registry, Share
@@ -40,10 +41,6 @@ logger = logging.getLogger(__name__)
 
 #: A tick that somebody else holds is looked at again after so long; they commit within milliseconds.
 CONTENDED = timedelta(milliseconds=10)
-
-#: What is another scheduler's share is left to it for so long, and then looked after in rounds this far apart: it may
-#: have died, and nothing depends on who fires.
-FOREIGN, ROUND = timedelta(seconds=1), timedelta(seconds=0.25)
 
 #: Firing aims this far behind the due moment: a statement that arrives early is refused and must be sent again.
 MARGIN = timedelta(microseconds=500)
@@ -69,7 +66,7 @@ class SchedulerLoop:
         self._conf = settings or conf()
         #: None: a loop that nobody shall know of, as on a virtual clock.
         self._registry = registry
-        self._share = Share()
+        self._known = KnownClocks()
         self._surroundings = surroundings or Surroundings()
         self._maintainers = [
             *(
@@ -145,11 +142,14 @@ class SchedulerLoop:
     @property
     def share(self) -> Share:
         """Which tasks this one fires at their moment; the others only when nobody else has, a second later."""
-        return self._share
+        return self._known.share
 
     def turn(self) -> float:
         """Do everything that is due now; return for how many seconds there is nothing to do."""
         conn = self._connection()
+        if self._complete_until is not None:
+            # What is known to be due does not wait for what is not known yet.
+            self._fire_due(conn)
         self._read(conn)
         self._rearm_ended(conn)
         self._fire_due(conn)
@@ -164,8 +164,7 @@ class SchedulerLoop:
 
     def _forget(self) -> None:
         """Start from nothing: read everything anew with the next turn."""
-        self._heap: list[tuple[datetime, int]] = []
-        self._known: dict[int, KnownClock] = {}
+        self._known.forget()
         #: Every clock that is due by then is known; None: read anew at once.
         self._complete_until: datetime | None = None
         self._read_again_at = datetime.min.replace(tzinfo=UTC)
@@ -215,24 +214,12 @@ class SchedulerLoop:
         # A window that did not fit into one read goes on where it ended; another is read well before its end.
         early = timedelta(seconds=self._conf.HORIZON_SECONDS / 3) if complete_until == until else timedelta(0)
         self._read_again_at = complete_until - early
-        self._known.clear()
-        self._heap.clear()
+        self._known.forget()
         for clock in clocks:
-            self._remember(clock)
+            self._known.remember(clock)
         # What others fired, resumed or edited is found here; promotions, should a hint have been lost.
         self._ends.look_at_once()
         self._promotions_known = False
-
-    def _remember(self, clock: KnownClock, *, not_before: datetime | None = None) -> None:
-        if clock.next_run_at is None:
-            return
-        self._known[clock.task_id] = clock
-        at = max(clock.next_run_at, not_before or clock.next_run_at)
-        if self._share.has(clock.task_id):
-            clock.warm_up()
-        else:
-            at = max(at, _end_of_round(clock.next_run_at + FOREIGN))
-        heapq.heappush(self._heap, (at, clock.task_id))
 
     def _sync_clock(self, conn: Connection) -> None:
         asked_at = time.monotonic()
@@ -243,15 +230,25 @@ class SchedulerLoop:
 
     def _fire_due(self, conn: Connection) -> None:
         now = self._clock.now()
-        due: dict[int, KnownClock] = {}
-        while self._heap and self._heap[0][0] + MARGIN <= now:
-            _, task_id = heapq.heappop(self._heap)
-            if (clock := self._known.pop(task_id, None)) is not None:
-                due[task_id] = clock
-        clocks = [clock for clock in due.values() if self._share.has(clock.task_id)]
-        clocks += self._left_by_others(conn, [task_id for task_id in due if not self._share.has(task_id)])
-        for start in range(0, len(clocks), self._conf.FIRE_BATCH):
-            self._fire(conn, clocks[start : start + self._conf.FIRE_BATCH], now)
+        due = self._known.take(now - MARGIN)
+        clocks = [clock for clock in due if self.share.has(clock.task_id)]
+        foreign = [clock.task_id for clock in due if not self.share.has(clock.task_id)]
+        clocks += self._left_by_others(conn, foreign)
+        batches = in_batches(clocks, now, most=self._conf.FIRE_BATCH)
+        following, settle = next(batches, None), _nothing
+        while (batch := following) is not None:
+
+            def meanwhile(settle: Callable[[], None] = settle) -> None:
+                # While the server writes one batch, the one before is noted and the one after prepared.
+                nonlocal following
+                settle()
+                following = next(batches, None)
+
+            self._watch.turned()
+            fired = fire(conn, batch.prepared, meanwhile=meanwhile)
+            settle = partial(self._settle, batch, fired, self._clock.now())
+            self._announce(conn, batch, fired)
+        settle()
 
     def _left_by_others(self, conn: Connection, task_ids: Sequence[int]) -> list[KnownClock]:
         """Return those of ``task_ids`` that the scheduler whose share they are has not fired, and remember the rest."""
@@ -261,40 +258,43 @@ class SchedulerLoop:
             if clock.next_run_at is not None and clock.next_run_at <= latest:
                 left.append(clock)
             else:
-                self._remember(clock)
+                self._known.remember(clock)
         return left
 
-    def _fire(self, conn: Connection, clocks: Sequence[KnownClock], now: datetime) -> None:
-        self._watch.turned()
-        by_id = {clock.task_id: clock for clock in clocks}
-        ticks = {clock.task_id: clock.tick(now) for clock in clocks}
-        fired = fire(conn, list(ticks.values()))
+    def _announce(self, conn: Connection, batch: FireBatch, fired: Fired) -> None:
+        """Tell whoever waits for what was fired, and look again at what was not."""
         self._notifier.queues(fired.queues)
         self._admit(conn, fired.gates)
         if fired.next_promotion is not None:
             self._next_promotion = min(self._next_promotion or fired.next_promotion, fired.next_promotion)
-        if any(clock.follows_end for clock in clocks):
+        if any(clock.follows_end for clock in batch.clocks):
             self._ends.look_at_once()
         if fired.task_ids:
             self._notifier.changed()
-            earliest = min(ticks[task_id].fire_for for task_id in fired.task_ids)
-            delay = (self._clock.now() - earliest).total_seconds()
-            self._tally.fired(instances=fired.instances, delay_seconds=delay)
-        for task_id in fired.task_ids:
-            clock, tick = by_id[task_id], ticks[task_id]
-            assert self._complete_until is not None  # noqa: S101 - nothing is due before something was read
-            if tick.next_run_at is not None and tick.next_run_at <= self._complete_until:
-                self._remember(replace(clock, next_run_at=tick.next_run_at))
-        lost = by_id.keys() - set(fired.task_ids)
+        lost = {clock.task_id for clock in batch.clocks}.difference(fired.task_ids)
         if lost:
             # Fired or being fired by another scheduler, edited, or refused as early: look again.
             for clock in self._reader.some(conn, lost):
-                self._remember(clock, not_before=self._clock.now() + CONTENDED)
+                self._known.remember(clock, not_before=self._clock.now() + CONTENDED)
+
+    def _settle(self, batch: FireBatch, fired: Fired, fired_at: datetime) -> None:
+        """Go on with the clocks that were fired."""
+        assert self._complete_until is not None  # noqa: S101 - nothing is due before something was read
+        won, earliest = set(fired.task_ids), fired_at
+        for clock, tick in zip(batch.clocks, batch.prepared.ticks, strict=True):
+            if tick.task_id not in won:
+                continue
+            earliest = min(earliest, tick.fire_for)
+            if tick.next_run_at is not None and tick.next_run_at <= self._complete_until:
+                clock.next_run_at = tick.next_run_at
+                self._known.remember(clock)
+        if won:
+            self._tally.fired(instances=fired.instances, delay_seconds=(fired_at - earliest).total_seconds())
 
     def _rearm_ended(self, conn: Connection) -> None:
         """Let fixed delays go on whose instance has ended, whichever scheduler sees it first."""
         for clock in self._ends.look(conn, self._clock.now()):
-            self._remember(clock)
+            self._known.remember(clock)
 
     def _admit(self, conn: Connection, gates: set[int], pools: Collection[int] = ()) -> None:
         self._take(admit(conn, gates, pools))
@@ -353,8 +353,8 @@ class SchedulerLoop:
     def _beat(self, conn: Connection) -> Chores:
         assert self._registry is not None  # noqa: S101 - the chore is there only with a registry
         self._registry.beat(conn, lag_seconds=self._tally.take_worst(), counts=self._tally.totals)
-        if self._share != self._registry.share:
-            self._share = self._registry.share
+        if self.share != self._registry.share:
+            self._known.share = self._registry.share
             # What is known was put in order by the old shares.
             self._complete_until = None
             self._read_again_at = datetime.min.replace(tzinfo=UTC)
@@ -367,8 +367,8 @@ class SchedulerLoop:
     def _seconds_until_next(self) -> float:
         now = self._clock.now()
         moments = [now + timedelta(seconds=self._conf.LONGEST_SLEEP_SECONDS)]
-        if self._heap:
-            moments.append(self._heap[0][0] + MARGIN)
+        if self._known.first_at is not None:
+            moments.append(self._known.first_at + MARGIN)
         if self._complete_until is not None:
             moments.append(self._read_again_at)
         if self._next_promotion is not None:
@@ -379,6 +379,5 @@ class SchedulerLoop:
         return max(0.0, min((min(moments) - now).total_seconds(), chores))
 
 
-def _end_of_round(moment: datetime) -> datetime:
-    """Return the end of the round in which ``moment`` lies, so that many are looked after by one question."""
-    return moment + (datetime.min.replace(tzinfo=UTC) - moment) % ROUND
+def _nothing() -> None:
+    """There is nothing to note before the first batch."""

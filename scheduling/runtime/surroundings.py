@@ -14,7 +14,7 @@ from scheduling.notify import Notifier
 
 def connect_as_scheduler() -> Connection:
     """Open a scheduler's own connection; raises psycopg.OperationalError."""
-    return own_connection("scheduler")
+    return own_connection("scheduler", prepares=True)
 
 
 class FollowingClock(Clock, Protocol):

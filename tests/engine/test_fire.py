@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from scheduling.db import Connection, database_now, own_connection
@@ -148,3 +149,99 @@ def test_a_day_without_a_partition_gets_one(conn: Connection) -> None:
     TaskClock.objects.filter(task=task).update(next_run_at=due, dirty=False)
     assert fire(conn, [tick(task, due)]).instances == 1
     conn.execute("DROP TABLE rota_instance_p20010203, rota_execution_p20010203, rota_log_chunk_p20010203")
+
+
+def test_unlike_ticks_of_one_batch_keep_what_is_their_own(conn: Connection) -> None:
+    plain, due = due_task(conn, overlap="allow")
+    jittered, jittered_due = due_task(conn, ago=2, overlap="allow")
+    missed, missed_due = due_task(conn, ago=3, overlap="allow")
+    last, last_due = due_task(conn, ago=4, overlap="allow")
+    run_at = database_now(conn) + timedelta(minutes=5)
+    latest = missed_due + timedelta(seconds=1)
+    message = 'Said "so", with a \\ and {braces}.'
+    fired = fire(
+        conn,
+        [
+            tick(plain, due),
+            tick(jittered, jittered_due, run_at=run_at),
+            tick(
+                missed,
+                missed_due,
+                fire_for=latest,
+                runs=False,
+                missed_count=2,
+                missed_since=missed_due,
+                message=message,
+            ),
+            tick(last, last_due, next_run_at=None),
+        ],
+    )
+    assert sorted(fired.task_ids) == [plain.pk, jittered.pk, missed.pk, last.pk]
+    assert (fired.instances, fired.next_promotion) == (4, run_at)
+    told = {
+        instance.task_id: (instance.scheduled_for, instance.reason, instance.missed_count, instance.missed_since)
+        for instance in TaskInstance.objects.all()
+    }
+    assert told == {
+        plain.pk: (due, "", None, None),
+        jittered.pk: (jittered_due, "", None, None),
+        missed.pk: (latest, "misfire", 2, missed_due),
+        last.pk: (last_due, "", None, None),
+    }
+    assert TaskInstance.objects.get(task=missed).message == message
+    runs = dict(QueueEntry.objects.values_list("task_id", "run_at"))
+    assert runs == {plain.pk: due, jittered.pk: run_at, last.pk: last_due}
+    nexts = dict(TaskClock.objects.values_list("task_id", "next_run_at"))
+    assert nexts[last.pk] is None
+    assert nexts[plain.pk] == due + timedelta(minutes=1)
+
+
+def test_what_is_done_meanwhile_happens_once_also_when_a_partition_is_missing(conn: Connection) -> None:
+    task, _ = due_task(conn)
+    due = database_now(conn) - timedelta(days=700)
+    TaskClock.objects.filter(task=task).update(next_run_at=due)
+    done: list[str] = []
+    fired = fire(conn, [tick(task, due)], meanwhile=lambda: done.append("once"))
+    assert (fired.task_ids, done) == ([task.pk], ["once"])
+
+
+def test_when_what_is_done_meanwhile_fails_the_ticks_are_fired_all_the_same(conn: Connection) -> None:
+    task, due = due_task(conn)
+
+    def fail() -> None:
+        raise LookupError("no plan")
+
+    with pytest.raises(LookupError, match="no plan"):
+        fire(conn, [tick(task, due)], meanwhile=fail)
+    assert TaskInstance.objects.count() == 1
+    assert fire(conn, [tick(task, due)]).task_ids == [], "and the connection is as good as before"
+
+
+def test_nothing_stays_locked_for_what_is_done_meanwhile(conn: Connection) -> None:
+    task, due = due_task(conn)
+    other = own_connection("test")
+
+    def look() -> None:
+        wait_until(lambda: TaskInstance.objects.exists(), what="the firing is committed")
+        with other.transaction():
+            lock_gates(other, [task.pk])
+
+    try:
+        assert fire(conn, [tick(task, due)], meanwhile=look).task_ids == [task.pk]
+    finally:
+        other.close()
+
+
+def test_after_an_error_nothing_was_fired_and_the_connection_is_as_good_as_before(conn: Connection) -> None:
+    task, due = due_task(conn)
+    with pytest.raises(psycopg.errors.StringDataRightTruncation):
+        fire(conn, [tick(task, due, runs=False, reason=_Word("x" * 60))])
+    assert not TaskInstance.objects.exists()
+    assert fire(conn, [tick(task, due)]).task_ids == [task.pk]
+
+
+class _Word:
+    """What is no reason that there is."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value

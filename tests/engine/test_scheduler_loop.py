@@ -8,10 +8,12 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from django.db.models import Count
 
-from scheduling.conf import conf
+from scheduling.conf import SchedulingConf, conf
 from scheduling.db import CLOCK_CHANNEL, Connection, database_now
 from scheduling.models import QueueEntry, Task, TaskClock, TaskInstance
+from scheduling.runtime.fire_batches import FIRST
 from scheduling.runtime.loop import SchedulerLoop
 from scheduling.runtime.registry import Registry
 from scheduling.services import run_task_now
@@ -59,6 +61,39 @@ def test_ticks_that_are_merely_late_all_run(conn: Connection, loop: SchedulerLoo
     )
     assert {later - earlier for earlier, later in pairwise(ticks)} == {timedelta(seconds=1)}
     assert set(TaskInstance.objects.values_list("missed_count", flat=True)) == {None}
+
+
+def test_a_herd_is_fired_in_one_turn_whatever_was_read_ahead_and_in_how_many_batches(conn: Connection) -> None:
+    loop = SchedulerLoop(settings=SchedulingConf(READ_BATCH=70, FIRE_BATCH=80))
+    tasks = [make_task(trigger="cron", cron_expression="0 0 1 1 *", overlap="allow") for _ in range(160)]
+    try:
+        loop.turn()
+        for task in tasks:
+            overdue(task, conn, 5)
+        loop._complete_until = None
+
+        def fired() -> bool:
+            loop.turn()
+            return TaskInstance.objects.count() >= len(tasks)
+
+        wait_until(fired, what="every task of the herd was fired")
+        assert TaskInstance.objects.count() == len(tasks)
+        assert not TaskClock.objects.filter(next_run_at__lte=database_now(conn)).exists()
+    finally:
+        loop.close()
+
+
+def test_a_clock_that_was_fired_in_one_batch_goes_on_while_the_next_is_fired(
+    conn: Connection, loop: SchedulerLoop
+) -> None:
+    tasks = [make_task(trigger="interval", every_seconds=1, overlap="allow") for _ in range(FIRST + 10)]
+
+    def all_twice() -> bool:
+        loop.turn()
+        twice = TaskInstance.objects.values("task_id").annotate(fired=Count("pk")).filter(fired__gte=2)
+        return twice.count() == len(tasks)
+
+    wait_until(all_twice, what="each of them has fired again")
 
 
 @pytest.mark.parametrize(("catch_up", "outcome"), [("latest", None), ("none", "skipped")])

@@ -6,12 +6,13 @@ import re
 from datetime import timedelta
 
 from config.benchmarks.work import enqueue_many
-from scheduling.db import Connection, database_now
+from scheduling.db import Connection, database_now, own_connection
+from scheduling.engine.fire import Tick, fire
 from scheduling.engine.partitions import create_partitions, days_of
-from scheduling.models import Task
+from scheduling.models import Task, TaskClock
 from tests.factories import make_registration, make_task
 from workers.domain.states import ExecutionState
-from workers.engine.claim import Claimed, claim
+from workers.engine.claim import Claimed, claim, claim_connection
 from workers.engine.complete import Report, complete
 from workers.engine.nodes import Registration
 
@@ -48,6 +49,9 @@ def counted(conn: Connection, statement: str) -> tuple[int, ...]:
 
 
 WHOLE_READS = "SELECT pg_stat_get_xact_numscans('rota_queue_entry'::regclass)"
+#: By anybody, as far as it was handed over; tests have a database of their own.
+ALL_WHOLE_READS = "SELECT pg_stat_get_numscans('rota_queue_entry'::regclass)"
+HAND_OVER = "SELECT pg_stat_force_next_flush()"
 UPDATES = """
 SELECT sum(pg_stat_get_xact_tuples_hot_updated(oid)), sum(pg_stat_get_xact_tuples_updated(oid))
 FROM pg_class WHERE relkind = 'r' AND starts_with(relname, 'rota_instance_p')
@@ -76,6 +80,47 @@ def test_a_plan_from_an_empty_queue_does_not_read_the_whole_backlog(conn: Connec
         assert len(take(conn, node, 10)) == 10
         (after,) = counted(conn, WHOLE_READS)
     assert after == before
+
+
+def test_a_plan_that_is_kept_from_an_empty_queue_does_not_read_the_whole_backlog_either(conn: Connection) -> None:
+    task, node = make_task(overlap="allow"), make_registration(conn)
+    conn.execute("ANALYZE rota_queue_entry")
+    keeping = claim_connection("test")
+    try:
+        for _ in range(8):
+            assert take(keeping, node, 1) == []
+        enqueue_many(conn, task, 5_000, analyze=False)
+        with keeping.transaction():
+            (before,) = counted(keeping, WHOLE_READS)
+            assert len(take(keeping, node, 10)) == 10
+            (after,) = counted(keeping, WHOLE_READS)
+        kept = (
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%%execution_id_seq%%'"
+        )
+        assert counted(keeping, kept) == (9, 0), "the plan was kept"
+    finally:
+        keeping.close()
+    assert after == before
+
+
+def test_firing_keeps_a_plan_that_does_not_read_all_of_the_queue(conn: Connection) -> None:
+    tasks = [make_task(trigger="interval", every_seconds=60) for _ in range(30)]
+    conn.execute("VACUUM ANALYZE rota_task, rota_task_clock, rota_queue_entry")
+    keeping = own_connection("test", prepares=True)
+    try:
+        for number, task in enumerate(tasks):
+            due = database_now(conn) - timedelta(seconds=1)
+            TaskClock.objects.filter(task=task).update(next_run_at=due, dirty=False)
+            if number == 10:
+                enqueue_many(conn, make_task(overlap="allow"), 5_000, analyze=False)
+                conn.execute(HAND_OVER)
+            before = counted(keeping, ALL_WHOLE_READS)
+            ticks = [Tick(task_id=task.pk, expect=due, next_run_at=None, fire_for=due)]
+            assert fire(keeping, ticks).task_ids == [task.pk]
+            keeping.execute(HAND_OVER)
+            assert counted(keeping, ALL_WHOLE_READS) == before
+    finally:
+        keeping.close()
 
 
 def test_reports_open_only_the_partition_of_their_day(conn: Connection) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from scheduling.db import Connection
+from scheduling.db import Connection, own_connection
+from scheduling.engine.admission_lock import lock_gates
 from scheduling.models import TaskInstance
 from scheduling.services import run_task_now
 from tests.factories import make_task
@@ -99,3 +100,19 @@ def test_everything_works_through_pgbouncer_in_transaction_mode(
     wait_until(lambda: TaskInstance.objects.filter(task=ticking, outcome="succeeded").count() >= 2)
     assert "WARNING" not in worker.said(), worker.said()
     assert worker.end() == 0
+
+
+def test_a_session_that_is_shared_keeps_no_plan(
+    conn: Connection, pooled_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = own_connection("test", prepares=True)
+    assert own.prepare_threshold is not None, "with nobody in between, statements may be prepared"
+    own.close()
+    monkeypatch.setattr("scheduling.db.connection_params", lambda purpose: {"conninfo": pooled_url})
+    shared = own_connection("test", prepares=True)
+    try:
+        lock_gates(shared, [1])
+        assert shared.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
+        assert shared.execute("SHOW plan_cache_mode").fetchone() == ("auto",)
+    finally:
+        shared.close()

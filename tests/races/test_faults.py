@@ -79,7 +79,7 @@ def test_a_scheduler_whose_backend_is_killed_inside_a_firing_neither_loses_nor_r
     begun, blocker = database_now(conn), own_connection("test")
     # A chore that waits for the lock is in the way of the firing, and goes as well.
     waiting = (
-        "SELECT query LIKE '%turn due ticks%', pg_terminate_backend(pid) FROM pg_stat_activity "
+        "SELECT query LIKE '/* fire */%', pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE application_name = 'rota scheduler' AND datname = current_database() AND wait_event_type = 'Lock'"
     )
     for _ in range(3):
@@ -119,7 +119,7 @@ def test_a_firing_whose_answer_is_lost_after_the_commit_is_not_repeated(conn: Co
         wait_until(lambda: TaskInstance.objects.filter(task=task).exists())
         begun = database_now(conn)
         for count in (1, 2, 3):
-            proxy.lose_answer_to(b"turn due ticks", b"COMMIT")
+            proxy.lose_answer_to(b"/* fire */", b"COMMIT")
             wait_until(lambda wanted=count: proxy.lost == wanted, what="an answer is lost")  # type: ignore[misc] # as above
             after = database_now(conn)
             wait_until(lambda moment=after: has_fired(task, moment))  # type: ignore[misc] # as above
@@ -133,7 +133,7 @@ def test_a_report_whose_answer_is_lost_after_the_commit_can_be_sent_again_and_ch
     report = report_of(one_claim(conn))
     with losing_proxy(conn) as proxy:
         through = connection_through(proxy, "worker")
-        proxy.lose_answer_to(b"accept reports of attempts")
+        proxy.lose_answer_to(b"/* complete */")
         with pytest.raises(psycopg.OperationalError):
             complete(through, [report])
         assert proxy.lost == 1

@@ -10,10 +10,10 @@ from typing import Any
 
 import psycopg
 
-from scheduling.db import Connection, close_quietly, own_connection
+from scheduling.db import Connection, close_quietly
 from scheduling.engine.admit_waiting import admit_freed
 from scheduling.notify import Notifier
-from workers.engine.claim import Claimed, claim
+from workers.engine.claim import Claimed, claim, claim_connection
 from workers.engine.give_back import GivenBack, give_back, give_back_forgotten
 from workers.engine.nodes import Registration, leave
 from workers.engine.reap import Reaped, reap
@@ -134,7 +134,7 @@ class Claimer:
 
     def _connection(self) -> Connection:
         if self._conn is None or self._conn.closed:
-            self._conn = own_connection("worker claim")
+            self._conn = claim_connection("worker claim")
         return self._conn
 
     def _own_params(self, conn: Connection, claims: Sequence[Claimed]) -> dict[int, Mapping[str, Any]]:

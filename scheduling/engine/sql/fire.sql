@@ -1,12 +1,16 @@
 -- Purpose: turn due ticks into instances, and advance their clocks, in one statement.
--- Takes:   parallel arrays, one element for each tick (see fire.py).
+-- Takes:   parallel arrays, one element for each tick (see fire.py). unnest fills up those that are shorter with NULL,
+--          which stands for the usual: so what nearly always is the same costs nothing.
 -- Locks:   the clock rows won, in task order; rows that somebody else holds are not ours (SKIP LOCKED). The caller holds
 --          the gate of each task, taken in an earlier statement, so that this snapshot sees every admission that came
 --          before: an entry whose gate nobody is at is ready at once.
 -- Guards:  the clock still shows the tick we saw (compare and set); the schedule was not edited since;
 --          the database's clock says that the moment has come; UNIQUE (task, scheduled_for, fire_key).
 WITH due AS MATERIALIZED (
-    SELECT * FROM unnest(
+    SELECT d.task_id, d.expect, d.next_run_at, coalesce(d.fire_for, d.expect) AS fire_for,
+        coalesce(d.run_at, d.fire_for, d.expect) AS run_at, coalesce(d.reason, '') AS reason, d.missed_count,
+        d.missed_since, coalesce(d.message, '') AS message
+    FROM unnest(
         %(task_ids)s::int[], %(expect)s::timestamptz[], %(next_run_at)s::timestamptz[],
         %(fire_for)s::timestamptz[], %(run_at)s::timestamptz[], %(reason)s::text[], %(missed_count)s::int[],
         %(missed_since)s::timestamptz[], %(message)s::text[]
@@ -33,10 +37,11 @@ drawn AS MATERIALIZED (
         CASE WHEN run_at > clock_timestamp() THEN 4
             WHEN gate IS NULL THEN 0
             -- A gate that several tasks share, or behind which is a pool, is left to admission.
+            -- OFFSET keeps the planner from reading all entries into a hash, which is cheap only while there are few.
             WHEN gate = task_id AND pool_id IS NULL AND NOT EXISTS (
-                SELECT FROM rota_queue_entry e WHERE e.gate = won.gate AND e.state IN (0, 1, 3, 5)
+                SELECT FROM rota_queue_entry e WHERE e.gate = won.gate AND e.state IN (0, 1, 3, 5) OFFSET 0
             ) AND NOT EXISTS (
-                SELECT FROM rota_queue_entry e WHERE e.gate = won.gate AND e.state = 2
+                SELECT FROM rota_queue_entry e WHERE e.gate = won.gate AND e.state = 2 OFFSET 0
             ) THEN 0
             ELSE 2 END AS state
     FROM won
@@ -68,6 +73,8 @@ entry AS (
         state, run_at - priority * interval '30 s', run_at, max_attempts, timeout_seconds, gate, pool_id, pool_weight
     FROM made WHERE inserted AND reason = ''
 )
-SELECT task_id, inserted, CASE WHEN queued THEN queue END, CASE WHEN queued THEN gate END,
-    CASE WHEN queued THEN state END, CASE WHEN queued THEN run_at END
-FROM (SELECT made.*, inserted AND reason = '' AS queued FROM made) x
+SELECT string_agg(task_id::text, ','), count(*) FILTER (WHERE inserted),
+    ARRAY(SELECT DISTINCT queue FROM made WHERE inserted AND reason = '' AND state = 0),
+    ARRAY(SELECT gate FROM made WHERE inserted AND reason = '' AND state = 2),
+    min(run_at) FILTER (WHERE inserted AND reason = '' AND state = 4)
+FROM made
