@@ -22,7 +22,14 @@ def opened(stage: Stage) -> Iterator[Callable[[], Figures]]:
     stage.processes.start_workers(1, concurrency=stage["concurrency"])
     drain(stage, task, max(200, stage["jobs"] // 10))
     empty = statistics.median([drain(stage, task, stage["jobs"])["per_second"] for _ in range(EMPTY_REPEATS)])
-    fill_history(stage.conn, past, rows=stage["history"], partitions=stage["partitions"], tell=stage.tell)
+    fill_history(
+        stage.conn,
+        namespace_id=past.namespace_id,
+        task_ids=[past.pk],
+        rows=stage["history"],
+        partitions=stage["partitions"],
+        tell=stage.tell,
+    )
     # What was just written is not to be written out while the next repeats are measured.
     stage.conn.execute("CHECKPOINT")
     drain(stage, task, max(200, stage["jobs"] // 10))
