@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from accounts.models import DEFAULT_NAMESPACE, Namespace
-from config.benchmarks.history import fill_history
+from config.benchmarks.history import fill_history, unhurried
 from config.benchmarks.work import enqueue_many, make_task
 from scheduling.db import Connection, database_now, own_connection
 from scheduling.engine.rebuild_statistics import rebuild_statistics
@@ -80,7 +80,8 @@ def furnish(
     ended_id, execution_id = _talked(conn, nodes[0])
     running_id = _running(conn, nodes[0])
     waiting_id = _waiting(conn, pools[0])
-    conn.execute("VACUUM ANALYZE")
+    with unhurried(conn):
+        conn.execute("VACUUM ANALYZE")
     return Installation(
         task_id=ids[len(ids) // 2],
         waiting_id=waiting_id,
@@ -134,7 +135,8 @@ def _count(conn: Connection, *, days: int) -> None:
     first = (database_now(conn) - timedelta(days=days)).date()
     lock = own_connection("benchmark statistics")
     try:
-        rebuild_statistics(conn, lock, since=datetime.combine(first, time(), UTC))
+        with unhurried(conn):
+            rebuild_statistics(conn, lock, since=datetime.combine(first, time(), UTC))
     finally:
         lock.close()
 
