@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, TypeVar
 
-from django.db.models import Case, Exists, QuerySet, When
+from django.db.models import Case, QuerySet, Subquery, Value, When
+from django.db.models.lookups import IsNull
 
 from scheduling.db import callers_connection
 
@@ -42,10 +43,12 @@ def narrow_to_tasks(history: Q, task_ids: QuerySet[Any, Any], *, also: QuerySet[
     """Keep the rows whose task is among ``task_ids``, a query of ids that may repeat.
 
     ``also`` asks the same about one row by `OuterRef`. It stands in a CASE, so that the planner does not join it with
-    the whole history before the first page.
+    the whole history before the first page, and it is no EXISTS, since the planner would gather all that exist for
+    each partition.
     """
     found = list(task_ids.order_by()[: MOST_REPEATED + 1])
     if len(found) <= MOST_REPEATED and len(few := set(found)) <= FEW_TASKS:
         history = history.filter(task_id__in=sorted(few))
     name = f"of_these_tasks_{len(history.query.annotations)}"
-    return history.alias(**{name: Case(When(Exists(also), then=True), default=False)}).filter(**{name: True})
+    found_one = IsNull(Subquery(also.order_by().annotate(one=Value(1)).values("one")[:1]), False)
+    return history.alias(**{name: Case(When(found_one, then=True), default=False)}).filter(**{name: True})

@@ -47,7 +47,7 @@ def _ask(client: Client, pages: Mapping[str, str], tell: Callable[[float], None]
         figures[f"{name}_ms"] = min(_get(client, url) for _ in range(TIMES)) * 1000
         with CaptureQueriesContext(connection) as queries:
             _get(client, url)
-        figures[f"{name}_queries"] = sum(not _is_of_a_transaction(query["sql"]) for query in queries)
+        figures[f"{name}_queries"] = sum(not is_of_a_transaction(query["sql"]) for query in queries)
     milliseconds = [value for name, value in figures.items() if name.endswith("_ms")]
     statements = [value for name, value in figures.items() if name.endswith("_queries")]
     return {
@@ -60,7 +60,8 @@ def _ask(client: Client, pages: Mapping[str, str], tell: Callable[[float], None]
     }
 
 
-def _is_of_a_transaction(statement: str) -> bool:
+def is_of_a_transaction(statement: str) -> bool:
+    """Tell whether a statement reads nothing, and only begins or ends a transaction."""
     return statement.startswith(("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"))
 
 
