@@ -101,10 +101,9 @@ def fires_by_hour(
             found.tasks_left += schedule.task_count
             continue
         for day in days:
-            for hour, count in enumerate(_fires_of_day(schedule.trigger, day)):
-                if count:
-                    at = day + hour * HOUR
-                    found.counts[at] = found.counts.get(at, 0) + count * schedule.task_count
+            for hour, count in _fires_of_day(schedule.trigger, day):
+                at = day + hour * HOUR
+                found.counts[at] = found.counts.get(at, 0) + count * schedule.task_count
     found.counts = {at: count for at, count in found.counts.items() if since <= at < until}
     return found
 
@@ -160,14 +159,18 @@ def _trigger_of(
 
 
 @lru_cache(maxsize=1 << 16)
-def _fires_of_day(trigger: Trigger, day: datetime) -> tuple[int, ...]:
-    """Count the fires in each hour of a day of UTC."""
+def _fires_of_day(trigger: Trigger, day: datetime) -> tuple[tuple[int, int], ...]:
+    """Return the hours of a day of UTC that have fires, with their numbers; most schedules have few."""
     counts = [0] * 24
     after, end = day - INSTANT, day + DAY
     for _ in range(_FEW):
         fire = trigger.next_after(after)
         if fire is None or fire >= end:
-            return tuple(counts)
+            return _with_fires(counts)
         counts[fire.hour] += 1
         after = fire
-    return tuple(fires_within(trigger, day + hour * HOUR, day + (hour + 1) * HOUR) for hour in range(24))
+    return _with_fires([fires_within(trigger, day + hour * HOUR, day + (hour + 1) * HOUR) for hour in range(24)])
+
+
+def _with_fires(counts: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    return tuple((hour, count) for hour, count in enumerate(counts) if count)
