@@ -53,6 +53,7 @@ GROWTH = Benchmark(
     options={"jobs": 30_000, "history": 1_000_000, "partitions": 100, "concurrency": 8},
     opened=opened,
     repeat=3,
+    headline="percent_of_empty",
     against="history",
     values=(0, 100_000, 300_000, 1_000_000),
 )
