@@ -1,4 +1,4 @@
-"""Each request in the language and the time zone of whoever made it."""
+"""Each request in the language and the time zone of whoever made it, whose roles are read once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
 from accounts.models import User
+from accounts.permissions import roles_remembered
 from accounts.zones import zone_named
 
 
@@ -35,6 +36,18 @@ class PreferencesMiddleware:
         else:
             timezone.deactivate()
         return self.get_response(request)
+
+
+class RolesMiddleware:
+    """Has the roles of the user read once for each request, however many lists and links a page consists of."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request."""
+        with roles_remembered():
+            return self.get_response(request)
 
 
 def _user_of(request: HttpRequest) -> User | None:

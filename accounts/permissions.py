@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import AnonymousUser
@@ -15,6 +18,19 @@ from accounts.roles import Action, roles_that_may
 Somebody = User | AnonymousUser
 Q = TypeVar("Q", bound=QuerySet[Any, Any])
 
+#: The roles that were read while the current request is answered, by user and namespace; None outside of requests.
+_remembered: ContextVar[dict[int, dict[int, str]] | None] = ContextVar("rota_remembered_roles", default=None)
+
+
+@contextmanager
+def roles_remembered() -> Iterator[None]:
+    """Read each user's roles at most once within the block, which should be no longer than one request."""
+    token = _remembered.set({})
+    try:
+        yield
+    finally:
+        _remembered.reset(token)
+
 
 def permitted_namespaces(user: Somebody, action: Action = Action.VIEW) -> QuerySet[Namespace]:
     """Return the namespaces in which ``user`` may do ``action``; none for somebody who is not logged in."""
@@ -27,6 +43,20 @@ def permitted_namespaces(user: Somebody, action: Action = Action.VIEW) -> QueryS
     )
 
 
+def permitted_ids(user: Somebody, action: Action = Action.VIEW) -> frozenset[int]:
+    """Return the ids of the namespaces in which ``user`` may do ``action``."""
+    if not isinstance(user, User) or not user.is_active or user.is_superuser:
+        return frozenset(permitted_namespaces(user, action).order_by().values_list("pk", flat=True))
+    known = _remembered.get()
+    held = None if known is None else known.get(user.pk)
+    if held is None:
+        held = dict(Membership.objects.filter(user=user).values_list("namespace_id", "role"))
+        if known is not None:
+            known[user.pk] = held
+    allowed = roles_that_may(action)
+    return frozenset(pk for pk, role in held.items() if role in allowed)
+
+
 def visible_to(user: Somebody, queryset: Q, *, path: str = "namespace") -> Q:
     """Narrow ``queryset`` to the rows whose namespace ``user`` may see.
 
@@ -36,8 +66,7 @@ def visible_to(user: Somebody, queryset: Q, *, path: str = "namespace") -> Q:
     if isinstance(user, User) and user.is_active and user.is_superuser:
         return queryset
     # Ids, not a sub-query: the planner then prunes on a short constant list.
-    ids = list(permitted_namespaces(user).values_list("pk", flat=True))
-    return queryset.filter(**{f"{path}__in": ids})
+    return queryset.filter(**{f"{path}__in": sorted(permitted_ids(user))})
 
 
 def may(user: Somebody, action: Action, namespace: Namespace | int) -> bool:

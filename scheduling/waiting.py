@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -20,21 +20,12 @@ from scheduling.domain.concurrency_key import render
 from scheduling.domain.errors import InvalidField
 from scheduling.domain.fleet import LiveNode, fleet
 from scheduling.domain.policies import Overlap
-from scheduling.domain.states import STATE_OF_ENTRY, EntryState, InstanceState
+from scheduling.domain.states import EntryState
 from scheduling.failed_attempt import FailedAttempt, failed_attempt
-from scheduling.models import Backfill, Pool, QueueEntry, Task, TaskInstance, TaskRevision
+from scheduling.instance_relations import entry_of, handler_and_params_of, task_of
+from scheduling.line import ADMITTED, IN_POOL, MOST_COUNTED, Holder, line_before
+from scheduling.models import Backfill, Pool, QueueEntry, Task, TaskInstance
 from scheduling.pool_use import pool_use
-
-#: So many of those that hold a place are named.
-NAMED_HOLDERS = 10
-
-#: Counting those that wait before it stops here.
-MOST_COUNTED = 1000
-
-#: These hold their weight in their pool.
-_IN_POOL = (EntryState.READY.value, EntryState.RUNNING.value, EntryState.DELAYED.value)
-#: These are through their gate, and counted there.
-_ADMITTED = (*_IN_POOL, EntryState.POOLED.value)
 
 
 class GateWord(StrEnum):
@@ -76,15 +67,6 @@ GATE_LABELS = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Holder:
-    """An instance that holds a place which another one waits for, or stands before it in the line."""
-
-    instance_id: int
-    task: str
-    state: InstanceState
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Gate:
     """One condition: whether it is met, what it is for machines, and a sentence for people.
 
@@ -107,17 +89,16 @@ def reasons_for_waiting(instance: TaskInstance) -> list[Gate]:
     Empty for one that runs or has ended. Gates that do not apply to it, such as a pool that its task does not use,
     are left out.
     """
-    entry = None if instance.is_final else QueueEntry.objects.filter(pk=instance.pk).first()
+    entry = entry_of(instance)
     if entry is None or entry.state == EntryState.RUNNING:
         return []
     gates = [_time_gate(entry)]
     if entry.attempt:
         gates.append(_retry_gate(entry, failed_attempt(instance)))
-    task = Task.objects.filter(pk=entry.task_id).first()
+    task = task_of(instance)
     if task is not None:
         gates += [gate for gate in (_limit_gate(entry, task, instance), _backfill_gate(entry)) if gate is not None]
-    pool = Pool.objects.filter(pk=entry.pool_id).first() if entry.pool_id is not None else None
-    if pool is not None:
+    if (pool := _pool_of(entry, task)) is not None:
         gates.append(_pool_gate(entry, pool))
     gates.append(_worker_gate(entry, fleet.live_nodes()))
     return gates
@@ -125,7 +106,7 @@ def reasons_for_waiting(instance: TaskInstance) -> list[Gate]:
 
 def next_attempt_at(instance: TaskInstance) -> datetime | None:
     """Return when the next attempt at ``instance`` comes; None unless it waits for one."""
-    entry = _entry_of(instance)
+    entry = entry_of(instance)
     return entry.run_at if entry is not None and entry.state == EntryState.DELAYED else None
 
 
@@ -135,7 +116,7 @@ def waiting_words(instances: Iterable[TaskInstance]) -> dict[int, GateWord]:
     Instances that run, have ended, or wait for nothing but a worker's next look are left out. The instances come
     with their queue entries (`with_entry`).
     """
-    entries = [entry for entry in map(_entry_of, instances) if entry is not None]
+    entries = [entry for entry in map(entry_of, instances) if entry is not None]
     words = {entry.pk: _WORD_OF_STATE[entry.state] for entry in entries if entry.state in _WORD_OF_STATE}
     words |= _admission_words([entry for entry in entries if entry.state == EntryState.WAITING])
     if ready := [entry for entry in entries if entry.state == EntryState.READY]:
@@ -152,7 +133,7 @@ def _admission_words(entries: list[QueueEntry]) -> dict[int, GateWord]:
     gates = {entry.gate for entry in entries if entry.gate is not None}
     live = Counter(
         dict(
-            QueueEntry.objects.filter(gate__in=gates, state__in=_ADMITTED)
+            QueueEntry.objects.filter(gate__in=gates, state__in=ADMITTED)
             .values_list("gate")
             .annotate(n=Count("pk"))
             .order_by()
@@ -208,33 +189,23 @@ def _limit_gate(entry: QueueEntry, task: Task, instance: TaskInstance) -> Gate |
     room, word = _room(task), _limit_word(task)
     if room is None or entry.gate is None:
         return None
-    if entry.state in _ADMITTED:
+    if entry.state in ADMITTED:
         return Gate(word=word, passed=True, sentence=_("It has its place within the limit."))
-    same = QueueEntry.objects.filter(gate=entry.gate)
-    holding, waiting = same.filter(state__in=_ADMITTED), _before(entry, same)
-    live, ahead = holding.count(), waiting[: MOST_COUNTED + 1].count()
-    key = _key_in_words(task, instance)
-    if live + ahead < room:
-        sentence = (
-            _("Nothing of %(key)s is unfinished.")
-            if not live
-            else _("%(live)d of at most %(room)d instances of %(key)s are under way.")
-        )
-        return Gate(word=word, passed=True, sentence=sentence % {"key": key, "live": live, "room": room})
+    line = line_before(entry, {"gate": entry.gate}, held=ADMITTED)
+    words = {"key": _key_in_words(task, instance), "live": line.live, "room": room}
+    under_way = _("%(live)d of at most %(room)d instances of %(key)s are under way.")
+    if line.live + line.ahead < room:
+        sentence = (_("Nothing of %(key)s is unfinished.") if not line.live else under_way) % words
+        return Gate(word=word, passed=True, sentence=sentence)
     if word is GateWord.OVERLAP:
-        sentence = _("An earlier instance of %(key)s is unfinished.") % {"key": key}
-        if holding.filter(cancel_requested_at__isnull=False).exists():
+        sentence = _("An earlier instance of %(key)s is unfinished.") % words
+        if line.told_to_stop:
             sentence += " " + _("It was told to stop.")
     else:
-        sentence = _("%(live)d of at most %(room)d instances of %(key)s are under way.") % {
-            "live": live,
-            "room": room,
-            "key": key,
-        }
-    if ahead:
-        sentence += " " + _waiting_in_words(ahead)
-    holders, more = _holders(holding, waiting, live + ahead)
-    return Gate(word=word, passed=False, sentence=sentence, holders=holders, more=more)
+        sentence = under_way % words
+    if line.ahead:
+        sentence += " " + _waiting_in_words(line.ahead)
+    return Gate(word=word, passed=False, sentence=sentence, holders=line.holders, more=line.more)
 
 
 def _backfill_gate(entry: QueueEntry) -> Gate | None:
@@ -242,22 +213,20 @@ def _backfill_gate(entry: QueueEntry) -> Gate | None:
     if backfill is None:
         return None
     most = backfill.max_parallel if backfill.overlap == Overlap.ALLOW else 1
-    others = QueueEntry.objects.filter(task=entry.task_id, backfill_id=backfill.pk)
-    holding, waiting = others.filter(state__in=_ADMITTED), _before(entry, others)
-    live = holding.exclude(pk=entry.pk).count()
-    ahead = 0 if entry.state in _ADMITTED else waiting[: MOST_COUNTED + 1].count()
-    passed = entry.state in _ADMITTED or live + ahead < most
+    line = line_before(entry, {"task_id": entry.task_id, "backfill_id": backfill.pk}, held=ADMITTED)
+    passed = entry.state in ADMITTED or line.live + line.ahead < most
     sentence = ngettext(
         "Backfill %(id)d runs %(most)d tick at once; %(live)d others are under way.",
         "Backfill %(id)d runs %(most)d ticks at once; %(live)d others are under way.",
         most,
-    ) % {"id": backfill.pk, "most": most, "live": live}
-    holders, more = ([], 0) if passed else _holders(holding, waiting, live + ahead)
-    return Gate(word=GateWord.BACKFILL, passed=passed, sentence=sentence, holders=holders, more=more)
+    ) % {"id": backfill.pk, "most": most, "live": line.live}
+    if passed:
+        return Gate(word=GateWord.BACKFILL, passed=True, sentence=sentence)
+    return Gate(word=GateWord.BACKFILL, passed=False, sentence=sentence, holders=line.holders, more=line.more)
 
 
 def _pool_gate(entry: QueueEntry, pool: Pool) -> Gate:
-    if entry.state in _IN_POOL:
+    if entry.state in IN_POOL:
         sentence = _("It has its place in the pool “%(pool)s”.") % {"pool": pool.name}
         return Gate(word=GateWord.POOL, passed=True, sentence=sentence, pool_id=pool.pk)
     use = pool_use([pool])[pool.pk]
@@ -271,15 +240,14 @@ def _pool_gate(entry: QueueEntry, pool: Pool) -> Gate:
         }
     else:
         sentence = _("The pool “%(pool)s” has no slots: it admits nothing.") % {"pool": pool.name}
-    same = QueueEntry.objects.filter(pool_id=pool.pk)
-    holding, waiting = same.filter(state__in=_IN_POOL), _before(entry, same, EntryState.POOLED)
-    ahead = waiting[: MOST_COUNTED + 1].count()
-    if ahead:
-        sentence += " " + _waiting_in_words(ahead)
+    line = line_before(entry, {"pool_id": pool.pk}, held=IN_POOL, waits=EntryState.POOLED)
+    if line.ahead:
+        sentence += " " + _waiting_in_words(line.ahead)
     elif pool.slots and use.used + weight <= pool.slots:
         return Gate(word=GateWord.POOL, passed=True, sentence=sentence, pool_id=pool.pk)
-    holders, more = _holders(holding, waiting, holding.count() + ahead)
-    return Gate(word=GateWord.POOL, passed=False, sentence=sentence, holders=holders, more=more, pool_id=pool.pk)
+    return Gate(
+        word=GateWord.POOL, passed=False, sentence=sentence, holders=line.holders, more=line.more, pool_id=pool.pk
+    )
 
 
 def _worker_gate(entry: QueueEntry, nodes: Sequence[LiveNode]) -> Gate:
@@ -304,41 +272,13 @@ def _takers(entry: QueueEntry, nodes: Sequence[LiveNode]) -> list[LiveNode]:
     return [node for node in nodes if node.serves(entry.queue, entry.handler)]
 
 
-def _before(
-    entry: QueueEntry, among: QuerySet[QueueEntry], state: EntryState = EntryState.WAITING
-) -> QuerySet[QueueEntry]:
-    """Return those in ``state`` that stand before ``entry`` in the line."""
-    earlier = Q(sort_key__lt=entry.sort_key) | Q(sort_key=entry.sort_key, pk__lt=entry.pk)
-    return among.filter(earlier, state=state.value)
-
-
-def _holders(holding: QuerySet[QueueEntry], waiting: QuerySet[QueueEntry], count: int) -> tuple[list[Holder], int]:
-    """Return the first of those that hold a place or stand before, and how many there are beside them."""
-    found = list(holding.order_by("claimed_at", "pk")[:NAMED_HOLDERS])
-    if len(found) < NAMED_HOLDERS:
-        found += list(waiting.order_by("sort_key", "pk")[: NAMED_HOLDERS - len(found)])
-    names: dict[int, str] = dict(Task.objects.filter(pk__in={e.task_id for e in found}).values_list("pk", "name"))
-    holders = [
-        Holder(
-            instance_id=entry.pk,
-            task=names.get(entry.task_id, f"#{entry.task_id}"),
-            state=STATE_OF_ENTRY[EntryState(entry.state)],
-        )
-        for entry in found
-    ]
-    return holders, max(count - len(holders), 0)
-
-
 def _key_in_words(task: Task, instance: TaskInstance) -> str:
     """Return what the limit counts by: the task, or the concurrency key as its params render it."""
     if not task.concurrency_key:
         return _("the task “%(name)s”") % {"name": task.name}
-    params = instance.params
-    if params is None:
-        revision = TaskRevision.objects.filter(task_id=task.pk, version=instance.task_version).first()
-        params = revision.definition.get("params", {}) if revision is not None else task.params
+    _handler, params = handler_and_params_of(instance)
     try:
-        key = render(task.concurrency_key, params)
+        key = render(task.concurrency_key, params or {})
     except InvalidField:
         key = task.concurrency_key
     return _("the key “%(key)s”") % {"key": key}
@@ -350,10 +290,10 @@ def _waiting_in_words(count: int) -> str:
     return ngettext("%(n)d waits before it.", "%(n)d wait before it.", count) % {"n": count}
 
 
-def _entry_of(instance: TaskInstance) -> QueueEntry | None:
-    if instance.is_final:
+def _pool_of(entry: QueueEntry, task: Task | None) -> Pool | None:
+    """Return the pool that the instance uses: as a rule the one that its task uses today."""
+    if entry.pool_id is None:
         return None
-    try:
-        return instance.queue_entry
-    except QueueEntry.DoesNotExist:
-        return None
+    if task is not None and task.pool_id == entry.pool_id:
+        return task.pool
+    return Pool.objects.filter(pk=entry.pool_id).first()

@@ -12,6 +12,7 @@ from accounts.models import Namespace
 from scheduling.db import Connection, own_connection
 from scheduling.engine.partitions import forget_known_partitions
 from scheduling.notify import close_process_notifier
+from scheduling.statistics import memo
 from tests.factories import make_namespace
 from tests.support import empty_tables
 
@@ -33,6 +34,12 @@ def _no_connection_is_left() -> Iterator[None]:
     """Services announce on a connection of their own; give it back before the database is cleaned."""
     yield
     close_process_notifier()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_expensive_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine one test's statistics would be shown to the next."""
+    monkeypatch.setattr(memo, "CHEAP_SECONDS", float("inf"))
 
 
 @pytest.fixture

@@ -21,23 +21,23 @@ from unfold.admin import ModelAdmin
 from accounts.admin.csv_export import Columns, export_list
 from accounts.admin.paging import UncountedChangeList
 from accounts.models import User
-from accounts.permissions import permitted_namespaces, visible_to
+from accounts.permissions import permitted_ids, visible_to
 from accounts.roles import Action
 
-_CACHE, _OBJECTS = "_rota_permitted_namespaces", "_rota_objects"
+_OBJECTS = "_rota_objects"
 
 View = Callable[..., HttpResponse]
 
 
 def may_somewhere(request: HttpRequest, action: Action) -> bool:
-    """Tell whether the reader may do ``action`` in at least one namespace."""
-    return bool(_namespace_ids(request, action))
+    """Tell whether the reader may do ``action`` in at least one namespace, or administers them all."""
+    return _is_superuser(request) or bool(permitted_ids(request.user, action))
 
 
 def may_in(request: HttpRequest, action: Action, namespace_id: int) -> bool:
     """Tell whether the reader may do ``action`` in this namespace."""
     # A superuser also reads what a namespace left behind that no longer exists.
-    return bool(getattr(request.user, "is_superuser", False)) or namespace_id in _namespace_ids(request, action)
+    return _is_superuser(request) or namespace_id in permitted_ids(request.user, action)
 
 
 def actor_of(request: HttpRequest) -> User:
@@ -46,12 +46,8 @@ def actor_of(request: HttpRequest) -> User:
     return request.user
 
 
-def _namespace_ids(request: HttpRequest, action: Action) -> frozenset[int]:
-    """Look the reader's roles up once for each request, not once for each row of a list."""
-    known: dict[Action, frozenset[int]] = request.__dict__.setdefault(_CACHE, {})
-    if action not in known:
-        known[action] = frozenset(permitted_namespaces(request.user, action).values_list("pk", flat=True))
-    return known[action]
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))
 
 
 class RoleAwareAdmin(ModelAdmin):
@@ -156,7 +152,7 @@ class RoleAwareAdmin(ModelAdmin):
 
     def _may(self, request: HttpRequest, action: Action, obj: Any) -> bool:
         if obj is None or not isinstance(obj, Model):
-            return may_somewhere(request, action) or bool(getattr(request.user, "is_superuser", False))
+            return may_somewhere(request, action)
         return may_in(request, action, obj.namespace_id)  # type: ignore[attr-defined]  # namespaced models only
 
     def post_urls(self, *views: tuple[str, View]) -> list[URLPattern]:

@@ -12,7 +12,7 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from accounts.admin.labelled_rows import label_controls
 from accounts.models import Membership, Namespace
-from accounts.permissions import permitted_namespaces
+from accounts.permissions import permitted_ids, permitted_namespaces
 
 if TYPE_CHECKING:
     MembershipModelForm = forms.ModelForm[Membership]
@@ -77,8 +77,10 @@ class NamespaceAdmin(SuperuserChangesMixin, ModelAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: Namespace | None = None) -> bool:
         """Members see their namespaces."""
-        found = permitted_namespaces(request.user)
-        return _is_superuser(request) or (found if obj is None else found.filter(pk=obj.pk)).exists()
+        if _is_superuser(request):
+            return True
+        found = permitted_ids(request.user)
+        return bool(found) if obj is None else obj.pk in found
 
     def get_readonly_fields(self, request: HttpRequest, obj: Namespace | None = None) -> tuple[str, ...]:
         """A name is an address: integrations and connections use it, so it stays."""

@@ -14,6 +14,7 @@ from workers.domain.states import ExecutionState
 from workers.engine.claim import claim
 from workers.engine.complete import Report, complete
 from workers.engine.nodes import Registration, register
+from workers.engine.watermark import Watermark
 
 #: How many claims there are in a second; each takes its share of the rate.
 TURNS = 50
@@ -63,11 +64,13 @@ def _turns(stage: Stage, task: Task, registration: Registration, seconds: int) -
     """Enqueue, claim and complete at the wanted rate; return how long each claim took, in seconds, in order."""
     size = max(1, stage["rate"] // TURNS)
     taken = []
+    # As a worker has one.
+    mark = Watermark()
     due = time.monotonic()
     for turn in range(seconds * TURNS):
         stage.tell(turn / (seconds * TURNS))
         enqueue_many(stage.conn, task, size, analyze=False)
-        began = time.perf_counter()
+        since, began = mark.begin(), time.perf_counter()
         claims = claim(
             stage.conn,
             node_id=registration.node_id,
@@ -75,8 +78,10 @@ def _turns(stage: Stage, task: Task, registration: Registration, seconds: int) -
             queues=["default"],
             handlers=["python"],
             slots=size,
+            since=since,
         )
         taken.append(time.perf_counter() - began)
+        mark.claimed(claims, since=since, seconds=taken[-1])
         complete(
             stage.conn,
             [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 _WIDTH, _HEIGHT = 640, 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 78, 24, 44, 52
+_LEFT, _RIGHT, _TOP, _BOTTOM = 78, 44, 44, 52
 _STEPS = 4
 #: Both can be read on white and on black.
 _GREY, _LINE = "#7b8494", "#8b5cf6"

@@ -25,7 +25,8 @@ LOOK_SECONDS = 0.25
 STUCK_SECONDS = 60.0
 
 _COLUMNS = """
-SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
+    AND attgenerated = '' ORDER BY attnum
 """
 
 Tell = Callable[[float], None]

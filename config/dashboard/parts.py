@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import psycopg
@@ -15,9 +14,8 @@ from django.utils.translation import gettext as _
 
 from accounts.admin.cells import badge, link, moment
 from accounts.models import User
-from accounts.permissions import permitted_namespaces
+from accounts.permissions import permitted_ids
 from accounts.roles import Action
-from config.dashboard.memo import Memo
 from config.dashboard.outcome_chart import outcome_chart
 from config.dashboard.steps import first_steps
 from config.dashboard.strip import health_strip
@@ -43,9 +41,6 @@ from workers.statistics import nodes_health
 #: So many failures, and so many tasks of each table, are named.
 NAMED_FAILURES, NAMED_TASKS = 8, 6
 
-#: Of a hundred thousand tasks over thirty days, these take seconds.
-_figures: Memo[list[TaskFigures]] = Memo()
-
 
 def read_parts(user: User, span: Span, *, everything: bool = True) -> dict[str, Any]:
     """Return what the templates of the parts need, within what ``user`` may see.
@@ -69,7 +64,7 @@ def read_parts(user: User, span: Span, *, everything: bool = True) -> dict[str, 
         "is_fresh": not _has_history(scope),
     }
     if context["is_fresh"]:
-        may_add = permitted_namespaces(user, Action.ADMINISTER).exists()
+        may_add = bool(permitted_ids(user, Action.ADMINISTER))
         has_task = Task.objects.visible_to(user).exists()
         context["steps"] = first_steps(schedulers, nodes, has_task=has_task, may_add_task=may_add)
     if everything:
@@ -99,10 +94,7 @@ def _task_tables(scope: Scope, span: Span, now: datetime) -> dict[str, Any]:
     try:
         # Within a savepoint, so that the rest of the page is not lost with them.
         with transaction.atomic():
-            return {
-                order.value: task_lines(_figures.get((scope, span, str(zone), order), partial(figures, order)))
-                for order in (TaskOrder.FAILING, TaskOrder.SLOWEST)
-            }
+            return {order.value: task_lines(figures(order)) for order in (TaskOrder.FAILING, TaskOrder.SLOWEST)}
     except psycopg.errors.QueryCanceled:
         return {"too_many_tasks": True}
 

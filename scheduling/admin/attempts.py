@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from accounts.admin.cells import badge, duration, exact_moment, link, moment
 from scheduling.domain.states import EntryState
-from scheduling.models import QueueEntry, TaskInstance
+from scheduling.instance_relations import entry_of
+from scheduling.models import TaskInstance
 
 #: Of more attempts than this the latest are shown.
 MOST_ATTEMPTS = 50
@@ -56,12 +57,12 @@ class Axis:
 def attempts_shown(instance: TaskInstance) -> dict[str, Any]:
     """Return the attempts at ``instance``, newest first, and the one to come; their results are not read.
 
-    Their app is not known here, only their addresses. Two queries, one for an instance that has ended.
+    Their app is not known here, only their addresses. One query.
     """
     found = list(
         instance.executions.filter(scheduled_for=instance.scheduled_for).defer("result").order_by("-id")[:MOST_ATTEMPTS]
     )
-    entry = None if instance.is_final else QueueEntry.objects.filter(pk=instance.pk).first()
+    entry = entry_of(instance)
     next_at = entry.run_at if entry is not None and entry.state == EntryState.DELAYED else None
     now = timezone.now()
     axis = _axis(instance, found, next_at, now)

@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.filters import KnownChoiceFilter
+from accounts.permissions import permitted_ids
 from scheduling.domain.handlers import catalogue
 from scheduling.domain.states import FINAL_STATES, InstanceState
 from scheduling.models import Pool, QueueEntry, Task, TaskInstance
 from scheduling.models.instance import STATE_LABELS
+from scheduling.narrowing import narrow_to_tasks, queues_in_use
 from scheduling.task_state import TASK_STATE_LABELS, TASKS_IN_STATE, TaskState
 
 #: A list of more tasks than this is no help to choose from; the search box is.
@@ -88,8 +90,9 @@ class QueueFilter(KnownChoiceFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Return the queues of the tasks that the reader sees."""
-        names = Task.objects.visible_to(request.user).order_by("queue").values_list("queue", flat=True).distinct()
-        return [(name, name) for name in names[:MOST_CHOICES]]
+        superuser = bool(getattr(request.user, "is_superuser", False))
+        names = queues_in_use(None if superuser else permitted_ids(request.user), most=MOST_CHOICES)
+        return [(name, name) for name in names]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
         """Narrow to the chosen queue."""
@@ -166,8 +169,7 @@ class InstanceStateFilter(KnownChoiceFilter):
         if chosen is None:
             return queryset
         found: QuerySet[TaskInstance] = queryset.in_state(InstanceState(chosen))  # type: ignore[attr-defined]  # TaskInstanceQuerySet
-        # Says the same once more, in the words of the partial index.
-        return found.filter(failed_at__isnull=False) if chosen == InstanceState.FAILED else found
+        return found
 
 
 class FailedFilter(KnownChoiceFilter):
@@ -204,12 +206,14 @@ class TaskQueueFilter(QueueFilter):
     """History by the queue that its task uses today."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow to the tasks of that queue; their ids are looked up first, so that the history is not joined."""
+        """Narrow to the tasks of that queue."""
         chosen = self.chosen()
         if chosen is None:
             return queryset
-        tasks = Task.objects.visible_to(request.user).filter(queue=chosen).values_list("pk", flat=True)
-        return queryset.filter(task_id__in=list(tasks))
+        tasks = Task.objects.visible_to(request.user).filter(queue=chosen)
+        return narrow_to_tasks(
+            queryset, tasks.values_list("pk", flat=True), also=tasks.filter(pk=OuterRef("task_id")).order_by()
+        )
 
 
 class TaskFilter(KnownChoiceFilter):
@@ -220,11 +224,13 @@ class TaskFilter(KnownChoiceFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the visible tasks, when there are few."""
-        found = Task.objects.visible_to(request.user).order_by("name").values_list("pk", "name")[: MOST_CHOICES + 1]
-        choices = [(str(pk), name) for pk, name in found]
+        # In no order: only of few tasks that matters, and then it costs nothing here.
+        found = Task.objects.visible_to(request.user).order_by().values_list("pk", "name")[: MOST_CHOICES + 1]
+        choices = sorted(((str(pk), name) for pk, name in found), key=lambda choice: choice[1])
         wanted = request.GET.get(self.parameter_name, "")
         if len(choices) > MOST_CHOICES:
-            choices = [choice for choice in choices if choice[0] == wanted]
+            named = Task.objects.visible_to(request.user).filter(pk=wanted) if _is_id(wanted) else ()
+            choices = [(str(task.pk), task.name) for task in named]
         if wanted.isdecimal() and wanted not in {key for key, _name in choices}:
             # A deleted task has a history still; whose it is, the list's own rows say.
             choices.append((wanted, f"#{wanted}"))
@@ -233,9 +239,15 @@ class TaskFilter(KnownChoiceFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to the chosen task, newest tick first: that is the order of the index that finds them."""
         chosen = self.chosen()
-        if chosen is None or int(chosen) > 2**31 - 1:
-            return queryset
-        return queryset.filter(task_id=int(chosen))
+        return self.narrowed(queryset, int(chosen)) if chosen is not None and _is_id(chosen) else queryset
+
+    def narrowed(self, queryset: QuerySet[Any], task_id: int) -> QuerySet[Any]:
+        """Return the rows of that task."""
+        return queryset.filter(task_id=task_id)
+
+
+def _is_id(text: str) -> bool:
+    return text.isdecimal() and int(text) < 2**31
 
 
 class PoolFilter(KnownChoiceFilter):

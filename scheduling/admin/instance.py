@@ -39,7 +39,8 @@ from scheduling.admin.param_values import JsonTextField
 from scheduling.admin.params_form import masked_params
 from scheduling.admin.report import first_of
 from scheduling.domain.handlers import catalogue
-from scheduling.models import Backfill, QueueEntry, Task, TaskInstance, TaskRevision
+from scheduling.instance_relations import handler_and_params_of
+from scheduling.models import Backfill, QueueEntry, Task, TaskInstance
 
 #: A word in the search box stands for at most so many tasks.
 MOST_TASKS = 500
@@ -122,7 +123,9 @@ class TaskInstanceAdmin(LedgerAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TaskInstance]:
         """Return the visible instances with their queue entries; params are read on their own page only."""
-        return super().get_queryset(request).select_related("queue_entry").defer("params")
+        found = super().get_queryset(request).select_related("queue_entry")
+        about_one = request.resolver_match is not None and "object_id" in request.resolver_match.kwargs
+        return found if about_one else found.defer("params")
 
     def get_readonly_fields(self, request: HttpRequest, obj: TaskInstance | None = None) -> list[str]:
         """Everything on the page."""
@@ -277,12 +280,10 @@ class TaskInstanceAdmin(LedgerAdmin):
         return found
 
     def _params(self, instance: TaskInstance) -> SafeString:
-        revision = TaskRevision.objects.filter(task_id=instance.task_id, version=instance.task_version).first()
-        definition = revision.definition if revision is not None else {}
-        params = instance.params if instance.params is not None else definition.get("params")
+        handler, params = handler_and_params_of(instance)
         if params is None:
             return format_html("{}", NOTHING)
-        spec = catalogue.get(definition.get("handler", ""))
+        spec = catalogue.get(handler)
         shown = masked_params(params, spec.params_schema() if spec else None)
         return text_block(JsonTextField(schema={}, root={}, stored=None).prepare_value(shown))
 

@@ -15,7 +15,8 @@ from scheduling.admin.ledger_row import ledger_row
 from scheduling.admin.result_view import shown_result
 from scheduling.admin.task_actions import instance_url
 from scheduling.domain.states import InstanceState
-from scheduling.models import QueueEntry, Task, TaskInstance
+from scheduling.instance_relations import entry_of, task_of
+from scheduling.models import TaskInstance
 from scheduling.stored_sentences import retold
 
 #: So many instances that repeat this one are named.
@@ -67,7 +68,7 @@ def _page_actions(instance: TaskInstance, *, stopping: bool) -> list[dict[str, A
         if instance.state is InstanceState.RUNNING:
             offered.append(_asking(instance, "kill", "dangerous", _("Kill")))
         return offered
-    if not Task.objects.filter(pk=instance.task_id).exists():
+    if task_of(instance) is None:
         return []
     return [{"url": _page(instance, "rerun"), "icon": "replay", "label": _("Run again"), "main": True}]
 
@@ -79,7 +80,7 @@ def _asking(instance: TaskInstance, verb: str, icon: str, label: str) -> dict[st
 
 def _stopping(instance: TaskInstance) -> dict[str, Any] | None:
     """Return who asked a running instance to stop, when, and how hard; None when nobody did."""
-    entry = QueueEntry.objects.filter(pk=instance.pk).first() if not instance.is_final else None
+    entry = entry_of(instance)
     if entry is None or entry.cancel_requested_at is None:
         return None
     return {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from django.db.models import Case, CharField, Exists, OuterRef, QuerySet, Subquery, When
+from django.db.models import CharField, OuterRef, QuerySet, Subquery
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
 from scheduling.models import Task, TaskRevision
+from scheduling.narrowing import narrow_to_tasks
 
 Q = TypeVar("Q", bound=QuerySet[Any])
 
@@ -36,14 +37,8 @@ def narrow_to_definition(queryset: Q, name: str, value: str | list[int]) -> Q:
     will do.
     """
     says_so = {f"definition__{name}" if isinstance(value, str) else f"definition__{name}__in": value}
-    # A list and a CASE, not sub-queries: those the planner would join with the whole history before the first page.
-    tasks = TaskRevision.objects.filter(**says_so).order_by().values_list("task_id", flat=True).distinct()
-    said_so = Case(When(Exists(_version_of_instance().filter(**says_so)), then=True), default=False)
-    return (
-        queryset.filter(task_id__in=list(tasks))
-        .alias(**{f"{name}_matches": said_so})
-        .filter(**{f"{name}_matches": True})
-    )
+    tasks = TaskRevision.objects.filter(**says_so).values_list("task_id", flat=True)
+    return narrow_to_tasks(queryset, tasks, also=_version_of_instance().filter(**says_so))
 
 
 def _version_of_instance() -> QuerySet[TaskRevision]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from scheduling.db import callers_connection
@@ -19,6 +19,7 @@ from scheduling.domain.policies import TriggerKind
 from scheduling.domain.triggers.base import Trigger
 from scheduling.domain.triggers.bounds import INSTANT
 from scheduling.domain.triggers.registry import EPOCH, TriggerSpec, build_trigger
+from scheduling.statistics.memo import Memo
 from scheduling.statistics.scope import Scope
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -37,7 +38,8 @@ WITH known AS (
         CASE t.trigger WHEN 'cron' THEN t.cron_expression ELSE '' END AS expression,
         CASE t.trigger WHEN 'cron' THEN t.timezone ELSE 'UTC' END AS zone,
         CASE t.trigger WHEN 'cron' THEN t.dst_gap || ' ' || t.dst_fold ELSE '' END AS daylight,
-        CASE WHEN t.trigger = 'cron' AND t.cron_expression ~* '(^|\s)h(?![a-z])' THEN t.id END AS hashed,
+        CASE WHEN t.trigger = 'cron' AND strpos(lower(t.cron_expression), 'h') > 0
+            AND t.cron_expression ~* '(^|\s)h(?![a-z])' THEN t.id END AS hashed,
         CASE WHEN t.trigger IN ('interval', 'fixed_delay') THEN t.every_seconds::numeric END AS every,
         CASE t.trigger
             WHEN 'interval' THEN extract(epoch FROM coalesce(t.anchor_at, date_trunc('second', t.created_at)))
@@ -56,6 +58,10 @@ SELECT trigger, expression, zone, daylight, hashed, every::float8,
     once, starts_at, ends_at, count(*), (array_agg(id ORDER BY id))[1:%(named)s]
 FROM known GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 ORDER BY count(*) DESC, min(id)
 """
+
+
+#: Of a hundred thousand tasks, gathering their schedules takes most of a second.
+_grouped: Memo[list[tuple[Any, ...]]] = Memo()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +101,29 @@ def fires_by_hour(
             found.tasks_left += schedule.task_count
             continue
         for day in days:
-            for hour, count in enumerate(_fires_of_day(schedule.trigger, day)):
-                if count:
-                    at = day + hour * HOUR
-                    found.counts[at] = found.counts.get(at, 0) + count * schedule.task_count
+            for hour, count in _fires_of_day(schedule.trigger, day):
+                at = day + hour * HOUR
+                found.counts[at] = found.counts.get(at, 0) + count * schedule.task_count
     found.counts = {at: count for at, count in found.counts.items() if since <= at < until}
     return found
 
 
 def schedules(scope: Scope, *, since: datetime, until: datetime, named: int = 1) -> list[Schedule]:
     """Return the schedules of the enabled tasks of ``scope``, the most shared first, each with ``named`` tasks."""
-    params = {**scope.params, "since": since, "until": until, "named": named}
     found: list[Schedule] = []
-    with callers_connection().cursor() as cursor:
-        for *fields, count, ids in cursor.execute(_SCHEDULES, params).fetchall():
-            try:
-                found.append(Schedule(_trigger_of(*fields), count, ids))
-            except (InvalidField, ValueError):
-                # A schedule that cannot be read fires nothing; the task's own page says why.
-                continue
+    for *fields, count, ids in _grouped.get((scope, since, until, named), partial(_group, scope, since, until, named)):
+        try:
+            found.append(Schedule(_trigger_of(*fields), count, ids))
+        except (InvalidField, ValueError):
+            # A schedule that cannot be read fires nothing; the task's own page says why.
+            continue
     return found
+
+
+def _group(scope: Scope, since: datetime, until: datetime, named: int) -> list[tuple[Any, ...]]:
+    params = {**scope.params, "since": since, "until": until, "named": named}
+    with callers_connection().cursor() as cursor:
+        return cursor.execute(_SCHEDULES, params).fetchall()
 
 
 def fires_within(trigger: Trigger, since: datetime, until: datetime) -> int:
@@ -150,14 +159,18 @@ def _trigger_of(
 
 
 @lru_cache(maxsize=1 << 16)
-def _fires_of_day(trigger: Trigger, day: datetime) -> tuple[int, ...]:
-    """Count the fires in each hour of a day of UTC."""
+def _fires_of_day(trigger: Trigger, day: datetime) -> tuple[tuple[int, int], ...]:
+    """Return the hours of a day of UTC that have fires, with their numbers; most schedules have few."""
     counts = [0] * 24
     after, end = day - INSTANT, day + DAY
     for _ in range(_FEW):
         fire = trigger.next_after(after)
         if fire is None or fire >= end:
-            return tuple(counts)
+            return _with_fires(counts)
         counts[fire.hour] += 1
         after = fire
-    return tuple(fires_within(trigger, day + hour * HOUR, day + (hour + 1) * HOUR) for hour in range(24))
+    return _with_fires([fires_within(trigger, day + hour * HOUR, day + (hour + 1) * HOUR) for hour in range(24)])
+
+
+def _with_fires(counts: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    return tuple((hour, count) for hour, count in enumerate(counts) if count)

@@ -11,8 +11,11 @@ from scheduling.domain.spans import Span, slots_of
 from scheduling.statistics.figures import Counts
 from scheduling.statistics.scope import Scope
 
-_HOURS = """
-SELECT hour, outcome, bucket, sum(count)::bigint, sum(lasted), sum(waited) FROM rota_stat_hour
+# Summed up by the slot that the hour lies in, so that thirty days do not bring every hour's classes along.
+_SLOTS = """
+SELECT width_bucket(hour, %(edges)s::timestamptz[]) - 1, outcome, bucket,
+    sum(count)::bigint, sum(lasted), sum(waited)
+FROM rota_stat_hour
 WHERE task_id = coalesce(%(task)s::int, 0) AND hour >= %(since)s AND hour < %(until)s
     AND (%(namespaces)s::bigint[] IS NULL OR namespace_id = ANY(%(namespaces)s))
 GROUP BY 1, 2, 3
@@ -45,11 +48,9 @@ def outcomes_over_time(scope: Scope, *, span: Span, zone: tzinfo, now: datetime)
         for begins, ends in zip(slots.edges, slots.edges[1:], strict=False)
     ]
     total = Counts()
-    params = {**scope.params, "since": slots.begins_at, "until": slots.ends_at}
+    params = {**scope.params, "since": slots.begins_at, "until": slots.ends_at, "edges": list(slots.edges)}
     with callers_connection().cursor() as cursor:
-        for hour, *row in cursor.execute(_HOURS, params).fetchall():
-            place = slots.index(hour)
-            if place is not None:
-                found[place].counts.add(*row)
-                total.add(*row)
+        for place, *row in cursor.execute(_SLOTS, params).fetchall():
+            found[place].counts.add(*row)
+            total.add(*row)
     return OutcomeSeries(span=span, slots=found, total=total)

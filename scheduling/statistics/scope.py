@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from accounts.models import User
-from accounts.permissions import Somebody, permitted_namespaces
+from accounts.permissions import Somebody, permitted_ids, permitted_namespaces
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +39,7 @@ def scope_of(user: Somebody, *, namespace: str | None = None, task_id: int | Non
     """
     if namespace is None and isinstance(user, User) and user.is_active and user.is_superuser:
         return Scope(namespace_ids=None, task_id=task_id)
-    permitted = permitted_namespaces(user)
-    if namespace is not None:
-        permitted = permitted.filter(name=namespace)
+    if namespace is None:
+        return Scope(namespace_ids=tuple(sorted(permitted_ids(user))), task_id=task_id)
+    permitted = permitted_namespaces(user).filter(name=namespace)
     return Scope(namespace_ids=tuple(permitted.values_list("pk", flat=True)), task_id=task_id)

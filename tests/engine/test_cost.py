@@ -83,6 +83,7 @@ def test_a_claim_reads_the_head_of_a_backlog_that_no_statistics_know_of(conn: Co
         asked = {
             "node_id": node.node_id,
             "incarnation": node.incarnation,
+            "since": None,
             "queues": ["default", "default"],
             "handlers": ["shell", "http"],
             "slots": 5,

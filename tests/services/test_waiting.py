@@ -25,19 +25,24 @@ def run(task: Task, **over: Any) -> TaskInstance:
     return TaskInstance.objects.with_entry().get(pk=made.pk)
 
 
+def read_anew(instance: TaskInstance) -> TaskInstance:
+    """The instance as a page reads it that is opened now."""
+    return TaskInstance.objects.with_entry().get(pk=instance.pk)
+
+
 def gates(instance: TaskInstance) -> dict[str, Gate]:
     """The gates of an instance, by word."""
-    return {gate.word.value: gate for gate in reasons_for_waiting(instance)}
+    return {gate.word.value: gate for gate in reasons_for_waiting(read_anew(instance))}
 
 
 def shut(instance: TaskInstance) -> list[str]:
     """The words of the gates that are not passed."""
-    return [gate.word.value for gate in reasons_for_waiting(instance) if not gate.passed]
+    return [gate.word.value for gate in reasons_for_waiting(read_anew(instance)) if not gate.passed]
 
 
 def word(instance: TaskInstance) -> str | None:
     """The word in a list."""
-    found = waiting_words([TaskInstance.objects.with_entry().get(pk=instance.pk)])
+    found = waiting_words([read_anew(instance)])
     return found[instance.pk].value if instance.pk in found else None
 
 

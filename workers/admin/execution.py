@@ -19,12 +19,12 @@ from accounts.admin.base import LedgerAdmin
 from accounts.admin.cells import badge, duration, exact_moment, link, moment, text_block
 from accounts.admin.csv_export import Columns
 from accounts.admin.filters import NamespaceFilter
-from scheduling.admin.filters import TaskFilter, TaskQueueFilter, TimeRangeFilter
+from scheduling.admin.filters import TaskQueueFilter, TimeRangeFilter
 from scheduling.admin.instance import MOST_TASKS
 from scheduling.admin.ledger_row import ledger_row, prepare_ledger_rows
 from scheduling.admin.result_view import shown_result
 from scheduling.models import Task
-from workers.admin.filters import ExecutionStateFilter, InstanceFilter, NodeFilter
+from workers.admin.filters import ExecutionStateFilter, ExecutionTaskFilter, InstanceFilter, NodeFilter
 from workers.admin.log_page import read_page
 from workers.admin.log_words import log_words
 from workers.admin.result_download import result_download
@@ -56,7 +56,7 @@ class ExecutionAdmin(LedgerAdmin):
     list_filter = (
         TimeRangeFilter,
         ExecutionStateFilter,
-        TaskFilter,
+        ExecutionTaskFilter,
         TaskQueueFilter,
         NodeFilter,
         NamespaceFilter,
@@ -101,6 +101,10 @@ class ExecutionAdmin(LedgerAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Execution | None = None) -> list[str]:
         """Everything on the page."""
         return [name for _title, options in self.fieldsets for name in options["fields"]]
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Newest first; of one task, in the order of the index that finds its instances."""
+        return ("-scheduled_for", "-id") if request.GET.get("task") else ("-id",)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Execution], search_term: str

@@ -11,9 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.filters import KnownChoiceFilter
-from scheduling.admin.filters import reach_of
-from scheduling.domain.states import EntryState
-from scheduling.models import QueueEntry
+from scheduling.admin.filters import TaskFilter, reach_of
 from workers.admin.node_page import HEALTH_WORDS
 from workers.conf import conf
 from workers.domain.states import ExecutionState, NodeHealth, NodeState
@@ -38,14 +36,21 @@ class ExecutionStateFilter(KnownChoiceFilter):
         return [(state.value, label) for state, label in EXECUTION_STATE_LABELS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
-        """Narrow to the chosen state; what runs is known by the leases in the small queue."""
+        """Narrow to the chosen state."""
         chosen = self.chosen()
         if chosen is None:
             return queryset
-        if chosen == ExecutionState.RUNNING:
-            leases = QueueEntry.objects.filter(state=EntryState.RUNNING.value).values("lease_id")
-            return queryset.filter(id__in=leases, state=chosen)
-        return queryset.filter(state=chosen)
+        found: QuerySet[Execution] = queryset.in_state(ExecutionState(chosen))  # type: ignore[attr-defined]  # ExecutionQuerySet
+        return found
+
+
+class ExecutionTaskFilter(TaskFilter):
+    """The executions of one task."""
+
+    def narrowed(self, queryset: QuerySet[Any], task_id: int) -> QuerySet[Any]:
+        """Return the executions of that task."""
+        found: QuerySet[Any] = queryset.of_task(task_id)  # type: ignore[attr-defined]  # ExecutionQuerySet
+        return found
 
 
 class NodeFilter(KnownChoiceFilter):

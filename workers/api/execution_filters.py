@@ -7,8 +7,6 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from accounts.api.filters import CharFilter, ChoiceFilter, FilterSet, IdFilter, MomentFilter
-from scheduling.domain.states import EntryState
-from scheduling.models import QueueEntry
 from workers.api.execution_serializers import EXECUTION_STATE_CHOICES
 from workers.domain.states import ExecutionState
 from workers.models import Execution
@@ -20,7 +18,7 @@ class ExecutionFilter(FilterSet):
 
     namespace = CharFilter(field_name="namespace__name", label=_("the namespace's name"))
     instance = IdFilter(field_name="instance_id", label=_("the instance's id"))
-    task = IdFilter(field_name="task_id", label=_("the task's id"))
+    task = IdFilter(method="narrow_to_task", label=_("the task's id"))
     task_name = CharFilter(field_name="task__name", label=_("the present name of a task"))
     handler = CharFilter(field_name="task__handler", label=_("the task's present handler"))
     node = CharFilter(field_name="node__name", label=_("the node's name"))
@@ -33,8 +31,9 @@ class ExecutionFilter(FilterSet):
         fields: list[str] = []
 
     def narrow_to_state(self, queryset: ExecutionQuerySet, name: str, value: str) -> Any:
-        """Keep the executions in the state; what runs is looked up in the small queue, not in the history."""
-        if value == ExecutionState.RUNNING:
-            leases = QueueEntry.objects.filter(state=EntryState.RUNNING.value).values("lease_id")
-            queryset = queryset.filter(id__in=leases)
-        return queryset.filter(state=value)
+        """Keep the executions in the state."""
+        return queryset.in_state(ExecutionState(value))
+
+    def narrow_to_task(self, queryset: ExecutionQuerySet, name: str, value: int) -> Any:
+        """Keep the executions of one task."""
+        return queryset.of_task(int(value))

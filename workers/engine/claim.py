@@ -60,11 +60,13 @@ def claim(
     queues: Collection[str],
     handlers: Collection[str],
     slots: int,
+    since: datetime | None = None,
 ) -> list[Claimed]:
     """Claim up to ``slots`` ready instances of ``queues`` that one of ``handlers`` can run; first come first.
 
     Each claim writes an execution, so that there is evidence should this worker vanish. A node that was
-    taken over by a newer incarnation, or drains, gets nothing.
+    taken over by a newer incarnation, or drains, gets nothing. With ``since`` it looks at sort keys from there on;
+    what lies below has to be looked for by another claim, soon.
     """
     if slots <= 0 or not queues or not handlers:
         return []
@@ -72,6 +74,7 @@ def claim(
     rows = conn.execute(
         sql_file(_CLAIM),
         {
+            "since": since,
             "node_id": node_id,
             "incarnation": incarnation,
             "queues": [queue for queue, _ in lanes],

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Self
 
 from django.db import models
+from django.db.models import Case, F, When
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Namespace
 from accounts.permissions import Somebody, visible_to
-from scheduling.models import Task, TaskInstance
+from scheduling.domain.states import EntryState
+from scheduling.models import QueueEntry, Task, TaskInstance
 from scheduling.stored_sentences import retold
 from workers.domain.states import ExecutionState
 from workers.models.node import Node
@@ -30,6 +32,24 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
     def visible_to(self, user: Somebody) -> Self:
         """The executions in namespaces that ``user`` may see."""
         return visible_to(user, self)
+
+    def in_state(self, state: ExecutionState) -> Self:
+        """The executions in ``state``; what runs is looked up in the small queue, each on its own day."""
+        if state is ExecutionState.RUNNING:
+            leases = dict(
+                QueueEntry.objects.filter(state=EntryState.RUNNING.value).values_list("lease_id", "scheduled_for")
+            )
+            if not leases:
+                return self.none()
+            days = (min(leases.values()), max(leases.values()))
+            return self.filter(id__in=list(leases), scheduled_for__range=days, state=state.value)
+        if state is ExecutionState.SUCCEEDED:
+            return self.filter(state=state.value)
+        return self.filter(rare_state=state.value)
+
+    def of_task(self, task_id: int) -> Self:
+        """The executions of one task, found by its instances: no index of executions begins with the task."""
+        return self.filter(task_id=task_id, instance__task_id=task_id, instance__scheduled_for=F("scheduled_for"))
 
 
 class Execution(models.Model):
@@ -80,6 +100,12 @@ class Execution(models.Model):
     result = models.JSONField(_("result"), null=True)
     started_at = models.DateTimeField(_("started at"))
     finished_at = models.DateTimeField(_("finished at"), null=True)
+    #: The state, unless it runs or succeeded; by it, lists find what is rare in a long history.
+    rare_state = models.GeneratedField(
+        expression=Case(When(~models.Q(state__in=["running", "succeeded"]), then=F("state"))),
+        output_field=models.CharField(max_length=20, null=True),
+        db_persist=True,
+    )
 
     objects = ExecutionQuerySet.as_manager()
 

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import psycopg
@@ -17,6 +18,7 @@ from workers.engine.claim import Claimed, claim, claim_connection
 from workers.engine.give_back import GivenBack, give_back, give_back_forgotten
 from workers.engine.nodes import Registration, leave
 from workers.engine.reap import Reaped, reap
+from workers.engine.watermark import Watermark
 from workers.runtime.definitions import Definition, Definitions
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ class Claimer:
         self._registration, self._queues, self._handlers = registration, queues, handlers
         self._notifier = notifier
         self._definitions = Definitions()
+        self._watermark = Watermark()
         self._conn: Connection | None = None
         self._held: set[int] = set()
         self._lock = threading.Lock()
@@ -58,6 +61,7 @@ class Claimer:
     def claim(self, slots: int) -> list[Job]:
         """Claim up to ``slots`` instances. Raises psycopg.Error; then `reconcile` before anything else."""
         conn = self._connection()
+        since, began = self._watermark.begin(), monotonic()
         claims = claim(
             conn,
             node_id=self._registration.node_id,
@@ -65,7 +69,9 @@ class Claimer:
             queues=self._queues,
             handlers=self._handlers,
             slots=slots,
+            since=since,
         )
+        self._watermark.claimed(claims, since=since, seconds=monotonic() - began)
         own = self._own_params(conn, [claimed for claimed in claims if claimed.own_params])
         definitions = self._definitions.get(conn, {(claimed.task_id, claimed.task_version) for claimed in claims})
         jobs = []

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import Namespace, User
-from accounts.permissions import Somebody, permitted_namespaces
+from accounts.permissions import Somebody, permitted_ids
 from accounts.roles import Action
 from scheduling.db import callers_connection
 from scheduling.notify import announce_on_commit
@@ -27,8 +27,8 @@ def may_drain(user: Somebody) -> bool:
     """Tell whether ``user`` may drain nodes: who may operate in every namespace, because a node serves them all."""
     if isinstance(user, User) and user.is_active and user.is_superuser:
         return True
-    missing = Namespace.objects.exclude(pk__in=permitted_namespaces(user, Action.OPERATE).values("pk"))
-    return permitted_namespaces(user, Action.OPERATE).exists() and not missing.exists()
+    allowed = permitted_ids(user, Action.OPERATE)
+    return bool(allowed) and not Namespace.objects.exclude(pk__in=allowed).exists()
 
 
 def drain_node(name: str, *, actor: User | None = None, reason: str = "") -> None:

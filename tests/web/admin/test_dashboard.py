@@ -15,12 +15,12 @@ from django.utils import timezone
 from accounts.admin import patience
 from accounts.models import User
 from accounts.roles import Role
-from config.dashboard import memo
 from scheduling.db import Connection, callers_connection
 from scheduling.engine.fold_statistics import fold_statistics
 from scheduling.engine.partitions import create_ahead
 from scheduling.engine.schedulers import register_scheduler
 from scheduling.models import Scheduler, StatHour, Task, TaskClock
+from scheduling.statistics import memo
 from tests.factories import make_namespace, make_registration, make_task, make_user
 from tests.web.api.work import ended, free_task, running
 from workers.domain.states import ExecutionState

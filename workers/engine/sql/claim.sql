@@ -1,5 +1,6 @@
 -- Purpose: take up to `slots` ready entries for one worker, in order of their sort key.
--- Takes:   queues × handlers as parallel arrays (one lane each), slots, node_id, incarnation.
+-- Takes:   queues × handlers as parallel arrays (one lane each), slots, node_id, incarnation; since, the least sort key
+--          to look at (NULL: all).
 -- Locks:   the entries of each lane's head, skipping those that another worker is taking. The CTE is
 --          materialized: as a plain sub-select the LIMIT would be run again for each outer row.
 -- Index:   rota_queue_ready; the literal state = 0 is what makes it usable.
@@ -13,6 +14,7 @@ head AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT q.instance_id, q.sort_key FROM rota_queue_entry q
         WHERE q.state = 0 AND q.queue = lane.queue AND q.handler = lane.handler
+            AND q.sort_key >= coalesce(%(since)s::timestamptz, '-infinity')
         ORDER BY q.sort_key, q.instance_id LIMIT %(slots)s
         FOR NO KEY UPDATE SKIP LOCKED
     ) e

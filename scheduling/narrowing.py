@@ -1,0 +1,54 @@
+"""How the history is narrowed to the instances or executions of some tasks, few or many."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, TypeVar
+
+from django.db.models import Case, QuerySet, Subquery, Value, When
+from django.db.models.lookups import IsNull
+
+from scheduling.db import callers_connection
+
+Q = TypeVar("Q", bound=QuerySet[Any])
+
+#: So many tasks are named one by one, and each is looked up in its index. Of more, one row in some is theirs, and the
+#: newest rows are looked at until a page is full.
+FEW_TASKS = 500
+
+#: Ids may repeat, once for each version of a task; more rows than this are not looked at.
+MOST_REPEATED = 4 * FEW_TASKS
+
+# A skip from each queue to the next one; DISTINCT would read every task.
+_QUEUES = """
+WITH RECURSIVE known AS (
+    (SELECT queue FROM rota_task WHERE %(all)s OR namespace_id = ANY(%(namespaces)s::bigint[]) ORDER BY queue LIMIT 1)
+    UNION ALL
+    SELECT (SELECT t.queue FROM rota_task t
+            WHERE t.queue > k.queue AND (%(all)s OR t.namespace_id = ANY(%(namespaces)s::bigint[]))
+            ORDER BY t.queue LIMIT 1)
+    FROM known k WHERE k.queue IS NOT NULL
+)
+SELECT queue FROM known WHERE queue IS NOT NULL LIMIT %(most)s
+"""
+
+
+def queues_in_use(namespace_ids: Collection[int] | None, *, most: int) -> list[str]:
+    """Return the first ``most`` queues that tasks name, in order; None for all namespaces."""
+    params = {"all": namespace_ids is None, "namespaces": list(namespace_ids or ()), "most": most}
+    return [row[0] for row in callers_connection().execute(_QUEUES, params).fetchall()]
+
+
+def narrow_to_tasks(history: Q, task_ids: QuerySet[Any, Any], *, also: QuerySet[Any]) -> Q:
+    """Keep the rows whose task is among ``task_ids``, a query of ids that may repeat.
+
+    ``also`` asks the same about one row by `OuterRef`. It stands in a CASE, so that the planner does not join it with
+    the whole history before the first page, and it is no EXISTS, since the planner would gather all that exist for
+    each partition.
+    """
+    found = list(task_ids.order_by()[: MOST_REPEATED + 1])
+    if len(found) <= MOST_REPEATED and len(few := set(found)) <= FEW_TASKS:
+        history = history.filter(task_id__in=sorted(few))
+    name = f"of_these_tasks_{len(history.query.annotations)}"
+    found_one = IsNull(Subquery(also.order_by().annotate(one=Value(1)).values("one")[:1]), False)
+    return history.alias(**{name: Case(When(found_one, then=True), default=False)}).filter(**{name: True})
