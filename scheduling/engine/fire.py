@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import Cursor
 from psycopg.pq import TransactionStatus
 
 from scheduling.db import Connection, array_of_integers, array_of_moments, array_of_texts, sql_file
@@ -74,9 +75,9 @@ def fire(
     """Fire ``ticks``, of distinct tasks, in one transaction that either happens as a whole or not at all.
 
     Losing a tick to another scheduler, or to an edit, is an ordinary result: it is missing from
-    `Fired.task_ids`. A day without a partition gets one. ``conn`` must be in autocommit, outside a transaction.
-    ``meanwhile`` is called once while the server is at work, and must not use ``conn``; what it raises is raised, and
-    undoes nothing.
+    `Fired.task_ids`. A day without a partition gets one. ``conn`` must be in autocommit; within a transaction of the
+    caller it is a savepoint. ``meanwhile`` is called once while the server is at work, and must not use ``conn``; what it
+    raises is raised, and undoes nothing.
     """
     prepared = ticks if isinstance(ticks, PreparedTicks) else PreparedTicks(ticks)
     if not prepared.ticks:
@@ -128,11 +129,26 @@ def _params(ticks: Sequence[Tick]) -> dict[str, str]:
 
 def _fire(conn: Connection, prepared: PreparedTicks, meanwhile: Callable[[], None] | None) -> tuple[Any, ...]:
     """Take the gates, then fire, in one transaction and one round trip."""
+    if conn.info.transaction_status is not TransactionStatus.IDLE:
+        # Somebody else's transaction, such as a virtual world's: never ended here.
+        with conn.transaction():
+            cursor = _send(conn, prepared)
+        if meanwhile is not None:
+            meanwhile()
+    else:
+        cursor = _fire_alone(conn, prepared, meanwhile)
+    row = cursor.fetchone()
+    assert row is not None  # noqa: S101 - a SELECT of aggregates has one row
+    return row
+
+
+def _fire_alone(
+    conn: Connection, prepared: PreparedTicks, meanwhile: Callable[[], None] | None
+) -> Cursor[tuple[Any, ...]]:
     try:
         with conn.pipeline():
             conn.execute("BEGIN")
-            lock_gates(conn, [tick.task_id for tick in prepared.ticks], row_by_row=True)
-            cursor = conn.execute(sql_file(_FIRE), prepared.params, prepare=True)
+            cursor = _send(conn, prepared)
             conn.execute("COMMIT")
             # All of it is on its way, the end too: however long this takes, nothing stays locked for it.
             if meanwhile is not None:
@@ -141,6 +157,9 @@ def _fire(conn: Connection, prepared: PreparedTicks, meanwhile: Callable[[], Non
         if not conn.closed and conn.info.transaction_status is not TransactionStatus.IDLE:
             conn.execute("ROLLBACK")
         raise
-    row = cursor.fetchone()
-    assert row is not None  # noqa: S101 - a SELECT of aggregates has one row
-    return row
+    return cursor
+
+
+def _send(conn: Connection, prepared: PreparedTicks) -> Cursor[tuple[Any, ...]]:
+    lock_gates(conn, [tick.task_id for tick in prepared.ticks], row_by_row=True)
+    return conn.execute(sql_file(_FIRE), prepared.params, prepare=True)
