@@ -76,8 +76,8 @@ def fire(
 
     Losing a tick to another scheduler, or to an edit, is an ordinary result: it is missing from
     `Fired.task_ids`. A day without a partition gets one. ``conn`` must be in autocommit; within a transaction of the
-    caller it is a savepoint. ``meanwhile`` is called once while the server is at work, and must not use ``conn``; what it
-    raises is raised, and undoes nothing.
+    caller it is a savepoint. ``meanwhile`` is called once while the server is at work, and must not use ``conn``; what
+    it raises is raised, and undoes nothing.
     """
     prepared = ticks if isinstance(ticks, PreparedTicks) else PreparedTicks(ticks)
     if not prepared.ticks:
