@@ -29,6 +29,8 @@ class Guard:
         """Start nothing yet."""
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        #: Our end of the pipe that it reads.
+        self._pipe: int | None = None
         #: The lines that a new guard needs to know about each open run.
         self._open: dict[str, list[str]] = {}
         self._closing = threading.Event()
@@ -59,8 +61,8 @@ class Guard:
         self._closing.set()
         with self._lock:
             process, self._process = self._process, None
+            self._let_go()
         if process is not None:
-            _let_go(process)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_END_SECONDS)
 
@@ -75,39 +77,47 @@ class Guard:
     def _write(self, line: str) -> None:
         """Write one line; to a guard that does not take it, or is gone, not at all: it is replaced."""
         process = self._process
-        if process is None or process.stdin is None:
+        if process is None or self._pipe is None:
             return
         try:
-            os.write(process.stdin.fileno(), line.encode())
+            os.write(self._pipe, line.encode())
         except OSError as error:
             # Full: it has not read for hundreds of runs. Broken: it is dead, and whoever waits for it finds out.
             logger.warning("the guard does not listen: %s", error, extra={"action": "guard"})
             process.kill()
 
     def _start(self) -> None:
-        """Start a guard and tell it of every open run."""
+        """Start a guard and tell it of every open run.
+
+        They are in the pipe before it lives: should this worker be killed at this very moment, it knows all the same.
+        """
         if self._closing.is_set():
             return
+        theirs, ours = os.pipe()
+        # A guard that hangs must not make its worker hang.
+        os.set_blocking(ours, False)
+        told = "".join(line for lines in self._open.values() for line in lines).encode()
         try:
+            said = os.write(ours, told) if told else 0
             process = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-m", "workers.handlers.guard_process", str(os.getpid())],
-                stdin=subprocess.PIPE,
+                stdin=theirs,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                bufsize=0,
                 start_new_session=True,
                 # Nothing of the worker's environment: the guard needs none of its secrets.
                 env={"PYTHONPATH": str(_ROOT)},
             )
         except OSError as error:
+            os.close(ours)
             logger.warning("no guard could be started: %s", error, extra={"action": "guard"})
             return
-        self._process = process
-        if process.stdin is not None:
-            # A guard that hangs must not make its worker hang.
-            os.set_blocking(process.stdin.fileno(), False)
-        for lines in self._open.values():
-            self._write("".join(lines))
+        finally:
+            os.close(theirs)
+        self._process, self._pipe = process, ours
+        if said < len(told):
+            # More runs than a pipe holds.
+            self._write(told[said:].decode())
         threading.Thread(target=self._replace_when_dead, args=[process], name="rota-guard", daemon=True).start()
 
     def _replace_when_dead(self, process: "subprocess.Popen[bytes]") -> None:
@@ -115,18 +125,18 @@ class Guard:
         if self._closing.is_set():
             return
         logger.warning("the guard ended with code %s; starting another", code, extra={"action": "guard"})
-        _let_go(process)
         self._closing.wait(_PAUSE_SECONDS)
         with self._lock:
             if self._process is process:
                 self._process = None
+                self._let_go()
                 self._start()
 
-
-def _let_go(process: "subprocess.Popen[bytes]") -> None:
-    if process.stdin is not None:
-        with suppress(OSError):
-            process.stdin.close()
+    def _let_go(self) -> None:
+        pipe, self._pipe = self._pipe, None
+        if pipe is not None:
+            with suppress(OSError):
+                os.close(pipe)
 
 
 #: The guard of this process.
