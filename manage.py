@@ -33,6 +33,7 @@ def main() -> None:
 
 def sentence_for_operator(exc: BaseException | None) -> str | None:
     """Returns the line that tells what to change; None for a bug, and when tracebacks were asked for."""
+    import psycopg
     from django.core.exceptions import ImproperlyConfigured
     from django.db import Error
 
@@ -40,7 +41,7 @@ def sentence_for_operator(exc: BaseException | None) -> str | None:
         return None
     if isinstance(exc, ImproperlyConfigured):
         return " ".join(str(exc).split())
-    if isinstance(exc, Error):
+    if isinstance(exc, (Error, psycopg.Error)):
         from django.conf import settings
 
         from config.database.errors import explain

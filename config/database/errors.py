@@ -21,10 +21,10 @@ _UNKNOWN_OPTION = re.compile(r"invalid connection option")
 
 
 def explain(exc: BaseException, settings_dict: Mapping[str, Any]) -> str | None:
-    """Returns why the database of `settings_dict` could not be reached, without its password.
+    """Returns why the database of `settings_dict` could not be reached or went away, without its password.
 
-    None when `exc` (with what it was raised from) is not about opening a connection: a statement that failed
-    or a connection that broke later is for a traceback, because there the code matters.
+    None when `exc` (with what it was raised from) is about neither: a statement that failed is for a traceback,
+    because there the code matters.
     """
     for cause in _chain(exc):
         if isinstance(cause, NotSupportedError) and "or later is required" in str(cause):
@@ -32,6 +32,9 @@ def explain(exc: BaseException, settings_dict: Mapping[str, Any]) -> str | None:
         if isinstance(cause, psycopg.Error) and _while_connecting(cause):
             place, reason = _place(settings_dict), _reason(cause, settings_dict)
             return f"Cannot connect to {place}: {reason}. {_advice(settings_dict)}"
+        if isinstance(cause, psycopg.OperationalError) and (cause.sqlstate or "57P")[:3] == "57P":
+            # Without a code of the server's, or with one of its own end.
+            return f"{_place(settings_dict)} ended the connection: {_first_line(cause)}. Run the command again."
     return None
 
 

@@ -72,14 +72,20 @@ class ClaimLoop:
         """How long all attempts together have taken, nearly."""
         return self._prefetch.seconds
 
-    def run(self, each_turn: Callable[[], None]) -> None:
-        """Claim until it is over, calling ``each_turn`` before every look. Raises what ``each_turn`` raises."""
+    def run(self, each_turn: Callable[[], None], *, first: Callable[[], None] | None = None) -> None:
+        """Claim until it is over, calling ``each_turn`` before every look. Raises what ``each_turn`` raises.
+
+        ``first`` is done before the first claim; again, should the database be lost over it.
+        """
         pause = 0.2
         reconcile_at = time.monotonic() + RECONCILE_SECONDS
         while not self._over():
             self._watch.turned(rest=self._pause)
             each_turn()
             try:
+                if first is not None:
+                    first()
+                    first = None
                 if time.monotonic() >= reconcile_at:
                     self._claimer.reconcile()
                     reconcile_at = time.monotonic() + RECONCILE_SECONDS

@@ -149,15 +149,17 @@ class Worker:
             self._counts(), slots=self._size, busy=len(self._attempts), unwritten=self._writer.backlog
         )
 
-    def run(self) -> None:
-        """Claim and run until `stop`, or until a thread cannot be stopped; then drain."""
+    def _take_over(self) -> None:
         if taken := self._claimer.recover().count:
             self._tell(f"took over {taken} from the worker before it")
+
+    def run(self) -> None:
+        """Claim and run until `stop`, or until a thread cannot be stopped; then drain."""
         self._writer.start()
         self._pulse.start()
         self._say_at = time.monotonic() + SAY_SECONDS
         try:
-            self._claims.run(self._each_turn)
+            self._claims.run(self._each_turn, first=self._take_over)
             self._drain()
         finally:
             self._watch.end()
