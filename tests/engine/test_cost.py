@@ -70,6 +70,8 @@ def test_a_scheduler_with_nothing_to_do_asks_less_than_twice_a_second(conn: Conn
 @pytest.mark.parametrize("before", ["nothing", "only leases"])
 def test_a_claim_reads_the_head_of_a_backlog_that_no_statistics_know_of(conn: Connection, before: str) -> None:
     conn.execute("ALTER TABLE rota_queue_entry SET (autovacuum_enabled = off)")
+    # Rows that another test has deleted may still be in front of these, and the first who comes by reads them all.
+    conn.execute("TRUNCATE rota_queue_entry")
     try:
         task = ready(conn)
         values = {"namespace": task.namespace_id, "task": task.pk}
