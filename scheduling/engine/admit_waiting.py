@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from scheduling.db import Connection, sql_file
+from scheduling.db import Connection, array_of_integers, sql_file
 from scheduling.engine.admit import Admitted, admit
+from scheduling.kept_plans import keeps_plans
 
 _GATES = Path(__file__).parent / "sql" / "waiting_gates.sql"
 _POOLS = Path(__file__).parent / "sql" / "waiting_pools.sql"
 
+# OFFSET keeps the planner from walking through all that waits, which is cheap only while there is little.
 _WAITED_FOR = """
 SELECT false, v.id FROM unnest(%(gates)s::bigint[]) AS v (id)
-WHERE EXISTS (SELECT FROM rota_queue_entry e WHERE e.gate = v.id AND e.state = 2)
+WHERE EXISTS (SELECT FROM rota_queue_entry e WHERE e.gate = v.id AND e.state = 2 OFFSET 0)
 UNION ALL
 SELECT true, v.id FROM unnest(%(pools)s::int[]) AS v (id)
-WHERE EXISTS (SELECT FROM rota_queue_entry e WHERE e.pool_id = v.id AND e.state = 5)
+WHERE EXISTS (SELECT FROM rota_queue_entry e WHERE e.pool_id = v.id AND e.state = 5 OFFSET 0)
 """
 
 
@@ -34,7 +36,8 @@ def admit_freed(conn: Connection, gates: Collection[int], pools: Collection[int]
     """
     if not gates and not pools:
         return Admitted()
-    rows = conn.execute(_WAITED_FOR, {"gates": list(gates), "pools": list(pools)}).fetchall()
+    asked = {"gates": array_of_integers(gates), "pools": array_of_integers(pools)}
+    rows = conn.execute(_WAITED_FOR, asked, prepare=keeps_plans(conn)).fetchall()
     return admit(
         conn, [number for is_pool, number in rows if not is_pool], [number for is_pool, number in rows if is_pool]
     )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
+
 import psycopg
 import pytest
+from psycopg import sql
 
 from scheduling.db import Connection, own_connection
 from scheduling.engine.cancel import cancel
+from scheduling.engine.partitions import create_partitions, days_of
 from scheduling.engine.promote import promote
+from scheduling.kept_plans import keeping_connection
 from scheduling.models import QueueEntry, TaskInstance
 from tests.engine.work import claimed_by, one_claim, ready, report_of
 from tests.factories import make_registration
@@ -17,6 +23,34 @@ from workers.engine.check import check
 from workers.engine.complete import Completed, complete
 from workers.engine.reap import reap
 from workers.models import Execution
+
+
+@pytest.fixture(params=["planned each time", "keeps its plans"])
+def conn(request: pytest.FixtureRequest, conn: Connection) -> Iterator[Connection]:
+    """A connection of either kind; workers have the second one, unless a pooler is in between."""
+    if request.param == "planned each time":
+        yield conn
+        return
+    keeping = keeping_connection("test")
+    yield keeping
+    keeping.close()
+
+
+def test_reports_of_several_days_are_accepted_together(conn: Connection) -> None:
+    planner = "SELECT setting FROM pg_settings WHERE name = 'enable_seqscan'"
+    before = conn.execute(planner).fetchone()
+    first, second = one_claim(conn), one_claim(conn)
+    yesterday = second.scheduled_for - timedelta(days=1)
+    create_partitions(conn, days_of([yesterday]))
+    for table in ("rota_instance", "rota_execution", "rota_queue_entry"):
+        key = "id" if table == "rota_instance" else "instance_id"
+        move = sql.SQL("UPDATE {} SET scheduled_for = %s WHERE {} = %s").format(*map(sql.Identifier, (table, key)))
+        conn.execute(move, [yesterday, second.instance_id])
+    done = complete(conn, [report_of(first), report_of(second, scheduled_for=yesterday)])
+    assert done.accepted == {first.lease_id: "succeeded", second.lease_id: "succeeded"}
+    assert set(Execution.objects.values_list("state", flat=True)) == {"succeeded"}
+    assert set(TaskInstance.objects.values_list("outcome", flat=True)) == {"succeeded"}
+    assert conn.execute(planner).fetchone() == before
 
 
 def test_success_ends_the_instance_and_empties_the_queue(conn: Connection) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
+
+import pytest
 
 from config.benchmarks.work import enqueue_many
 from scheduling.db import Connection, database_now, own_connection
 from scheduling.engine.fire import Tick, fire
-from scheduling.engine.partitions import create_partitions, days_of
+from scheduling.engine.partitions import create_partitions, days_of, partition_name
+from scheduling.kept_plans import keeping_connection
 from scheduling.models import Task, TaskClock
 from tests.factories import make_registration, make_task
 from workers.domain.states import ExecutionState
-from workers.engine.claim import Claimed, claim, claim_connection
+from workers.engine.claim import Claimed, claim
 from workers.engine.complete import Report, complete
 from workers.engine.nodes import Registration
 
@@ -52,6 +56,11 @@ WHOLE_READS = "SELECT pg_stat_get_xact_numscans('rota_queue_entry'::regclass)"
 #: By anybody, as far as it was handed over; tests have a database of their own.
 ALL_WHOLE_READS = "SELECT pg_stat_get_numscans('rota_queue_entry'::regclass)"
 HAND_OVER = "SELECT pg_stat_force_next_flush()"
+READ = """
+SELECT sum(pg_stat_get_xact_numscans(oid)) FILTER (WHERE relkind = 'r'),
+    sum(pg_stat_get_xact_tuples_returned(oid)) FILTER (WHERE relkind = 'i')
+FROM pg_class WHERE relkind IN ('r', 'i') AND relname ~ '^rota_(queue|(instance|execution)_p)'
+"""
 UPDATES = """
 SELECT sum(pg_stat_get_xact_tuples_hot_updated(oid)), sum(pg_stat_get_xact_tuples_updated(oid))
 FROM pg_class WHERE relkind = 'r' AND starts_with(relname, 'rota_instance_p')
@@ -85,7 +94,7 @@ def test_a_plan_from_an_empty_queue_does_not_read_the_whole_backlog(conn: Connec
 def test_a_plan_that_is_kept_from_an_empty_queue_does_not_read_the_whole_backlog_either(conn: Connection) -> None:
     task, node = make_task(overlap="allow"), make_registration(conn)
     conn.execute("ANALYZE rota_queue_entry")
-    keeping = claim_connection("test")
+    keeping = keeping_connection("test")
     try:
         for _ in range(8):
             assert take(keeping, node, 1) == []
@@ -123,16 +132,48 @@ def test_firing_keeps_a_plan_that_does_not_read_all_of_the_queue(conn: Connectio
         keeping.close()
 
 
-def test_reports_open_only_the_partition_of_their_day(conn: Connection) -> None:
+def test_reports_keep_a_plan_that_looks_up_each_row_however_much_there_is(conn: Connection) -> None:
+    task, node = make_task(overlap="allow"), make_registration(conn)
+    today = database_now(conn)
+    names = [partition_name(table, *days_of([today])) for table in ("rota_instance", "rota_execution")]
+    of_nothing = Report(instance_id=1, lease_id=1, scheduled_for=today, state=ExecutionState.SUCCEEDED, reason="")
+    keeping = keeping_connection("test")
+    try:
+        conn.execute(f"ANALYZE rota_queue_entry, {', '.join(names)}")
+        for _ in range(3):
+            assert complete(keeping, [of_nothing]).stale == [1]
+        enqueue_many(conn, task, 3_000, analyze=False)
+        claims = take(conn, node, 2_000)
+        keeping.execute(HAND_OVER)
+        with keeping.transaction():
+            before = counted(keeping, READ)
+            assert len(complete(keeping, reports(claims[500:520])).accepted) == 20
+            after = counted(keeping, READ)
+        kept = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '/* complete */%%'"
+        assert counted(keeping, kept) == (4, 0), "the plan was kept"
+    finally:
+        keeping.close()
+    whole, by_index = (now - then for now, then in zip(after, before, strict=True))
+    assert whole == 0
+    # Two of an entry, one of each other, and what these were before they were claimed.
+    assert by_index <= 20 * 8
+
+
+@pytest.mark.parametrize("connection", [own_connection, keeping_connection])
+def test_reports_open_only_the_partition_of_their_day(
+    conn: Connection, connection: Callable[[str], Connection]
+) -> None:
     now = database_now(conn)
     create_partitions(conn, days_of(now - timedelta(days=day) for day in range(40)))
     task, node = make_task(overlap="allow"), make_registration(conn)
     enqueue_many(conn, task, 50)
     claims = take(conn, node, 50)
+    conn = connection("test")
     locked = "SELECT relation::regclass::text FROM pg_locks WHERE pid = pg_backend_pid() AND relation IS NOT NULL"
     with conn.transaction():
         assert len(complete(conn, reports(claims)).accepted) == 50
         names = {row[0] for row in conn.execute(locked).fetchall()}
+    conn.close()
     for table in ("rota_instance", "rota_execution"):
         parts = {name for name in names if re.fullmatch(rf"{table}_p\d{{8}}", name)}
         assert len(parts) == 1, parts

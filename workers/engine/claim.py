@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from scheduling.db import Connection, own_connection, sql_file
+from scheduling.db import Connection, sql_file
 
 _CLAIM = Path(__file__).parent / "sql" / "claim.sql"
-
-#: What the plans of this connection do without, where there is an index.
-_NEVER = ["enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"]
 
 
 # Not frozen: one is made for each job, and a frozen one takes three times as long.
@@ -42,14 +39,6 @@ class Claimed:
     def attempts_of_its_own(self) -> int:
         """The attempts that count against `max_attempts`, this one included."""
         return self.attempt - self.losses - self.postponed
-
-
-def claim_connection(purpose: str) -> Connection:
-    """Open a connection on which claiming costs the least: planned once, and by index whatever the statistics say."""
-    conn = own_connection(purpose, prepares=True)
-    # A plan that is made while the queue is empty must not be one that reads all of it.
-    conn.execute("SELECT set_config(name, 'off', false) FROM unnest(%s::text[]) AS name", [_NEVER])
-    return conn
 
 
 def claim(

@@ -13,8 +13,9 @@ import psycopg
 
 from scheduling.db import Connection, close_quietly
 from scheduling.engine.admit_waiting import admit_freed
+from scheduling.kept_plans import keeping_connection
 from scheduling.notify import Notifier
-from workers.engine.claim import Claimed, claim, claim_connection
+from workers.engine.claim import Claimed, claim
 from workers.engine.give_back import GivenBack, give_back, give_back_forgotten
 from workers.engine.nodes import Registration, leave
 from workers.engine.reap import Reaped, reap
@@ -140,7 +141,7 @@ class Claimer:
 
     def _connection(self) -> Connection:
         if self._conn is None or self._conn.closed:
-            self._conn = claim_connection("worker claim")
+            self._conn = keeping_connection("worker claim")
         return self._conn
 
     def _own_params(self, conn: Connection, claims: Sequence[Claimed]) -> dict[int, Mapping[str, Any]]:

@@ -13,6 +13,7 @@ from psycopg import sql
 from scheduling.db import Connection, array_of_integers
 from scheduling.domain.policies import OnWorkerLost
 from scheduling.domain.retry import RetryPolicy
+from scheduling.kept_plans import keeps_plans
 from workers.handlers.process_limits import NO_LIMITS, ProcessLimits
 
 _POLICIES = {
@@ -32,15 +33,22 @@ _POLICIES = {
 }
 
 # Column by column: a whole definition is a kilobyte of JSON, and a herd of tasks comes with ten thousand of them.
-_READ = sql.SQL("""
+# As bytes, which psycopg reads once and not for each query.
+_READ = (
+    sql.SQL("""
 SELECT r.task_id, r.version, d.name, n.name, d.params, {policies}
 FROM unnest(%(ids)s::int[], %(versions)s::int[]) AS v (task_id, version)
-JOIN rota_task_revision r ON r.task_id = v.task_id AND r.version = v.version
+JOIN rota_task_revision r ON r.task_id = ANY(ARRAY[v.task_id]) AND r.version = v.version
 CROSS JOIN LATERAL jsonb_to_record(r.definition) AS d (namespace_id bigint, name text, params jsonb, {columns})
 LEFT JOIN accounts_namespace n ON n.id = d.namespace_id
-""").format(
-    policies=sql.SQL(", ").join(sql.Identifier("d", name) for name in _POLICIES),
-    columns=sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, t in _POLICIES.items()),
+""")
+    .format(
+        policies=sql.SQL(", ").join(sql.Identifier("d", name) for name in _POLICIES),
+        columns=sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, t in _POLICIES.items()
+        ),
+    )
+    .as_bytes(None)
 )
 
 #: How many revisions a worker keeps.
@@ -83,6 +91,7 @@ class Definitions:
                 "ids": array_of_integers(task_id for task_id, _ in missing),
                 "versions": array_of_integers(version for _, version in missing),
             },
+            prepare=keeps_plans(conn),
         )
         for task_id, version, name, namespace, params, *rest in rows.fetchall():
             found[task_id, version] = self._kept[task_id, version] = _definition(name, namespace or "", params, rest)

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from scheduling.db import CLOCK_CHANNEL, Connection, close_quietly, own_connection
+from scheduling.db import CLOCK_CHANNEL, Connection, close_quietly
 from scheduling.engine.admit_waiting import admit_freed
+from scheduling.kept_plans import keeping_connection
 from scheduling.notify import ENTRIES, Notifier
 from scheduling.runtime.watchdog import CONNECTING_SECONDS, Watch
 from workers.conf import WorkersConf
@@ -195,7 +196,7 @@ class Writer:
         if not batch and not self._unstored and not self._held:
             return
         if self._conn is None or self._conn.closed:
-            self._conn = own_connection("worker writer")
+            self._conn = keeping_connection("worker writer")
             self._conn.execute(LOCK_TIMEOUT)
         self._store_log(self._conn)
         self._sorting_ends_at = time.monotonic() + SORTING_SECONDS

@@ -1,7 +1,10 @@
 -- Purpose: accept reports of attempts: end them, and their instances, or put the instance back for a retry.
--- Takes:   parallel arrays, one element for each report, and constant bounds of scheduled_for, so that only
---          the partitions concerned are opened.
+-- Takes:   parallel arrays, one element for each report. In braces: the tables of the history, and how their rows are
+--          found, which complete.py puts in: by constant bounds, so that only the partitions concerned are opened, or,
+--          for a single day, the day's own tables.
 -- Locks:   the entries whose lease the report shows, in id order.
+-- Index:   the primary keys, once for each report, also in a plan that was made for empty tables and is kept. So no
+--          condition may offer the planner another way: not "state = 1", which has an index of its own.
 -- Guard:   (instance, lease). A report whose lease is no longer the current one changes nothing and is missing
 --          from the answer. Success beats a cancel request; a retry loses to it.
 WITH report AS MATERIALIZED (
@@ -9,6 +12,7 @@ WITH report AS MATERIALIZED (
         %(instance_ids)s::bigint[], %(lease_ids)s::bigint[], %(states)s::text[], %(reasons)s::text[],
         %(messages)s::text[], %(results)s::text[], %(retry_seconds)s::float8[], %(counted)s::bool[]
     ) AS r (instance_id, lease_id, state, reason, message, result, retry_seconds, counted)
+    ORDER BY instance_id
 ),
 mine AS MATERIALIZED (
     SELECT e.instance_id, e.scheduled_for, e.gate, e.pool_id, e.attempt, e.queue, e.claimed_at,
@@ -26,10 +30,11 @@ mine AS MATERIALIZED (
                 THEN 'retry'
             ELSE 'failed'
         END AS decision
-    FROM rota_queue_entry e JOIN report r USING (instance_id)
-    WHERE e.lease_id = r.lease_id AND e.state = 1
-    ORDER BY e.instance_id
-    FOR UPDATE OF e
+    FROM report r CROSS JOIN LATERAL (
+        SELECT * FROM rota_queue_entry q
+        WHERE q.instance_id = r.instance_id AND q.lease_id = r.lease_id AND q.state BETWEEN 1 AND 1
+        FOR UPDATE
+    ) e
 ),
 gone AS (
     DELETE FROM rota_queue_entry e
@@ -42,17 +47,16 @@ again AS (
         postponed = e.postponed + (m.state <> 'lost' AND NOT m.counted)::int,
         run_at = clock_timestamp() + make_interval(secs => m.retry_seconds),
         sort_key = clock_timestamp() + make_interval(secs => m.retry_seconds) + (e.sort_key - e.run_at)
-    FROM mine m WHERE e.instance_id = m.instance_id AND m.decision = 'retry'
+    FROM mine m WHERE e.instance_id = ANY(ARRAY[m.instance_id]) AND m.decision = 'retry'
 ),
 execution AS (
-    UPDATE rota_execution x
+    UPDATE {execution} x
     SET state = m.state, reason = m.reason, message = m.message, result = m.result, finished_at = clock_timestamp()
     FROM mine m
-    WHERE x.id = m.lease_id AND x.scheduled_for = m.scheduled_for
-        AND x.scheduled_for BETWEEN %(lo)s AND %(hi)s AND x.state = 'running'
+    WHERE {execution_of_report} AND x.state = 'running'
 ),
 instance AS (
-    UPDATE rota_instance i
+    UPDATE {instance} i
     SET outcome = nullif(m.decision, 'retry'),
         reason = CASE m.decision WHEN 'retry' THEN '' WHEN 'cancelled' THEN coalesce(m.cancel_reason, 'cancelled')
             ELSE m.reason END,
@@ -62,8 +66,7 @@ instance AS (
         finished_at = CASE WHEN m.decision <> 'retry' THEN clock_timestamp() END,
         failed_at = CASE WHEN m.decision = 'failed' THEN clock_timestamp() END
     FROM mine m
-    WHERE i.id = m.instance_id AND i.scheduled_for = m.scheduled_for
-        AND i.scheduled_for BETWEEN %(lo)s AND %(hi)s
+    WHERE {instance_of_report}
     RETURNING i.namespace_id, i.task_id, i.outcome, i.started_at, i.finished_at,
         CASE WHEN i.origin = 'schedule' THEN i.scheduled_for ELSE greatest(i.scheduled_for, i.created_at) END AS due_at
 ),
