@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 from scheduling.db import Connection, array_of_integers, sql_file
 from scheduling.engine.admit import Admitted, admit
@@ -20,6 +21,12 @@ UNION ALL
 SELECT true, v.id FROM unnest(%(pools)s::int[]) AS v (id)
 WHERE EXISTS (SELECT FROM rota_queue_entry e WHERE e.pool_id = v.id AND e.state = 5 OFFSET 0)
 """
+
+
+#: True while something waits at a gate or for a pool, as an SQL expression.
+WAITS: Final = (
+    "EXISTS (SELECT FROM rota_queue_entry WHERE state = 2) OR EXISTS (SELECT FROM rota_queue_entry WHERE state = 5)"
+)
 
 
 def admit_waiting(conn: Connection) -> Admitted:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import LiteralString
 
 import psycopg
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -19,19 +20,19 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from scheduling.conf import SchedulingConf, conf
 from scheduling.db import CLOCK_CHANNEL, Connection, close_quietly, database_now
 from scheduling.engine.admit import Admitted, admit
-from scheduling.engine.admit_waiting import admit_waiting
+from scheduling.engine.admit_waiting import WAITS, admit_waiting
 from scheduling.engine.fire import Fired, fire
 from scheduling.engine.partitions import create_ahead
 from scheduling.engine.promote import next_promotion, promote
 from scheduling.listen import Listener
 from scheduling.notify import ENTRIES, LIMITS
-from scheduling.runtime.backfills import BACKFILLS, run_backfills
+from scheduling.runtime.backfills import BACKFILLS, RUNS, run_backfills
 from scheduling.runtime.clock_reader import ClockReader, KnownClock
 from scheduling.runtime.end_watch import EndWatch
 from scheduling.runtime.fire_batches import FireBatch, in_batches
 from scheduling.runtime.known_clocks import FOREIGN, KnownClocks
-from scheduling.runtime.maintainer import Chores, Maintainer
-from scheduling.runtime.passed_over import PASSED_OVER, PAUSE_SECONDS, record_passed_over
+from scheduling.runtime.maintainer import Chores, Maintainer, that_are_needed
+from scheduling.runtime.passed_over import PASSED_OVER, PAUSE_SECONDS, TO_RECORD, record_passed_over
 from scheduling.runtime.registry import Registry, Share
 from scheduling.runtime.surroundings import Surroundings
 from scheduling.runtime.tally import Tally
@@ -74,9 +75,9 @@ class SchedulerLoop:
                 if self._surroundings.creates_partitions
                 else []
             ),
-            Maintainer(name=_ADMISSION, every_seconds=self._conf.MAINTENANCE_SECONDS, run=self._sweep_admission),
-            Maintainer(name=BACKFILLS, every_seconds=self._conf.MAINTENANCE_SECONDS, run=run_backfills),
-            Maintainer(name=PASSED_OVER, every_seconds=self._conf.MAINTENANCE_SECONDS, run=self._record_passed_over),
+            self._often(_ADMISSION, self._sweep_admission, WAITS),
+            self._often(BACKFILLS, run_backfills, RUNS),
+            self._often(PASSED_OVER, self._record_passed_over, TO_RECORD),
             *maintainers,
             *(
                 [
@@ -323,10 +324,12 @@ class SchedulerLoop:
     # Chores
 
     def _maintain(self, conn: Connection) -> None:
-        for chore in self._maintainers:
-            if time.monotonic() < self._due_at[chore.name]:
-                continue
+        due = [chore for chore in self._maintainers if time.monotonic() >= self._due_at[chore.name]]
+        needed = that_are_needed(conn, due)
+        for chore in due:
             self._due_at[chore.name] = time.monotonic() + chore.every_seconds
+            if chore not in needed:
+                continue
             self._watch.turned()
             done = chore.run(conn)
             if done.again_seconds is not None:
@@ -336,6 +339,9 @@ class SchedulerLoop:
             self._tally.add(chore.name, done.count)
             self._notifier.queues(done.queues)
             self._admit(conn, done.gates, done.pools)
+
+    def _often(self, name: str, run: Callable[[Connection], Chores], needed: LiteralString) -> Maintainer:
+        return Maintainer(name=name, every_seconds=self._conf.MAINTENANCE_SECONDS, run=run, needed=needed)
 
     def _create_partitions(self, conn: Connection) -> Chores:
         made = create_ahead(conn, now=self._clock.now(), days=self._conf.PARTITION_DAYS_AHEAD)

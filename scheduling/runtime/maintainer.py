@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import LiteralString
+
+from psycopg import sql
 
 from scheduling.db import Connection
 
@@ -32,3 +35,14 @@ class Maintainer:
     name: str
     every_seconds: float
     run: Callable[[Connection], Chores]
+    #: An SQL expression that is false when there is nothing to do, so that one question answers for many chores.
+    needed: LiteralString | None = None
+
+
+def that_are_needed(conn: Connection, chores: Sequence[Maintainer]) -> list[Maintainer]:
+    """Return those of ``chores`` that have something to do, or that only find out when they run; in their order."""
+    asked = [chore.needed for chore in chores if chore.needed is not None]
+    if not asked:
+        return list(chores)
+    answers = iter(conn.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(map(sql.SQL, asked)))).fetchone() or ())
+    return [chore for chore in chores if chore.needed is None or next(answers)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import groupby
 from operator import itemgetter
+from typing import Final
 
 from scheduling.db import Connection
 from scheduling.domain.periods import Period, find_passed_over
@@ -14,6 +15,9 @@ from scheduling.runtime.maintainer import Chores
 
 #: The name of the chore in the schedulers' log line, and by which a wake-up finds it.
 PASSED_OVER = "passed over"
+
+#: True while there is something to do, as an SQL expression.
+TO_RECORD: Final = "EXISTS (SELECT FROM rota_schedule_period WHERE to_record)"
 
 #: Changes that one call records.
 BATCH = 200
