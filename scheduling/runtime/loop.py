@@ -324,7 +324,11 @@ class SchedulerLoop:
     # Chores
 
     def _maintain(self, conn: Connection) -> None:
-        due = [chore for chore in self._maintainers if time.monotonic() >= self._due_at[chore.name]]
+        now = time.monotonic()
+        due = [chore for chore in self._maintainers if now >= self._due_at[chore.name]]
+        if due:
+            # Those that are due soon come along, so that one question does for them from now on.
+            due = [chore for chore in self._maintainers if now >= self._due_at[chore.name] - chore.every_seconds / 10]
         needed = that_are_needed(conn, due)
         for chore in due:
             self._due_at[chore.name] = time.monotonic() + chore.every_seconds
