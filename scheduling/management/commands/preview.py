@@ -7,11 +7,13 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from scheduling.domain.errors import InvalidField
 from scheduling.domain.policies import TriggerKind
 from scheduling.domain.triggers.cron import DstFold, DstGap
+from scheduling.domain.triggers.cron_expression import uses_hash
 from scheduling.domain.triggers.registry import TriggerSpec
 from scheduling.management.moments import read_moment
 from scheduling.services.preview import MOST_FIRES, Preview, preview
@@ -59,7 +61,10 @@ class Command(BaseCommand):
                 after=read_moment("--after", options["after"]) if options["after"] else None,
             )
         except InvalidField as error:
-            raise CommandError(_(error.message) % error.params) from error
+            said = _(error.message) % error.params
+            if not options["task_id"] and uses_hash(options["cron"]):
+                said = f"{said} {_('Give it with --task-id.')}"
+            raise CommandError(said) from error
         if options["json"]:
             self.stdout.write(json.dumps([each.at.isoformat().replace("+00:00", "Z") for each in shown.fires]))
         else:
@@ -77,8 +82,8 @@ class Command(BaseCommand):
             )
         for note in shown.notes:
             self.stdout.write(note)
-        if shown.fires_per_day is not None:
-            self.stdout.write(_("About %(number)s fires a day.") % {"number": f"{shown.fires_per_day:.4g}"})
+        if shown.rate_words:
+            self.stdout.write(f"{capfirst(shown.rate_words)}.")
 
 
 def _count(text: str) -> int:
