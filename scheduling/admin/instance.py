@@ -161,7 +161,7 @@ class TaskInstanceAdmin(LedgerAdmin):
         return {
             "instance": lambda each: each.pk,
             "task": lambda each: ledger_row(each).task,
-            "namespace": lambda each: ledger_row(each).namespace,
+            "namespace": lambda each: ledger_row(each).namespace_name,
             "state": lambda each: each.state.value,
             "scheduled_for": lambda each: each.scheduled_for,
             "started_at": lambda each: each.started_at,

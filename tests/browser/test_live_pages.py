@@ -54,6 +54,24 @@ def test_the_page_of_a_task_shows_a_new_run_and_keeps_what_is_typed(open_page: O
     expect(page.locator('[name="name"]')).to_have_value("half a na")
 
 
+@pytest.mark.parametrize("path", ["taskinstance/", "task/{}/change/"])
+def test_a_page_whose_server_does_not_answer_says_so_in_words_until_it_does(open_page: OpenPage, path: str) -> None:
+    task = free_task()
+    ended(task)
+    page = open_page(make_user(superuser=True))
+    page.goto(f"/admin/scheduling/{path.format(task.pk)}")
+    notice = page.locator("[data-live-notice]")
+    expect(notice).to_be_hidden()
+    # In the page itself, since the browser would log an answer of the server as an error.
+    page.evaluate("window.asked = window.fetch; window.fetch = async () => new Response('', {status: 503})")
+    expect(notice).to_contain_text("The database does not answer.", timeout=30_000)
+    page.evaluate("window.fetch = window.asked")
+    look_now(page)
+    expect(notice).to_be_hidden(timeout=30_000)
+    page.route("**/admin/scheduling/**", lambda route: route.fulfill(status=302, headers={"Location": "/admin/login/"}))
+    expect(notice).to_contain_text("You are logged out.", timeout=30_000)
+
+
 def test_the_next_fire_is_counted_down(open_page: OpenPage) -> None:
     task = make_task(trigger="cron", cron_expression="0 12 * * *")
     at = datetime.now(UTC) + timedelta(hours=30)

@@ -58,6 +58,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("max_attempts", {"max_attempts": 0}),
     ("priority", {"priority": 101}),
     ("queue", {"queue": "two words"}),
+    ("queue", {"queue": "node:"}),
     ("overlap", {"overlap": "maybe"}),
     ("timeout_seconds", {"timeout_seconds": 0}),
     ("crom_expression", {"crom_expression": "0 0 * * *"}),
@@ -95,6 +96,12 @@ def test_everything_that_is_wrong_is_told_at_once_and_at_its_place(api: Client) 
     assert problems["params"]["url"] == ["Field required"]
     assert set(problems["params"]["headers"]) == {"a"}
     assert "exists" in problems["name"][0]
+
+
+@pytest.mark.parametrize("path", ["tasks/99999999/", "instances/99999999/", "executions/99999999/", "pools/99999999/"])
+def test_what_does_not_exist_is_said_in_the_words_of_people(api: Client, path: str) -> None:
+    answer = api.get(path)
+    assert (answer.status, answer.json) == (404, {"detail": "It does not exist, or you may not see it."})
 
 
 def test_a_misspelt_handler_and_field_get_a_suggestion(api: Client) -> None:
