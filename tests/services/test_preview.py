@@ -173,7 +173,7 @@ def test_the_commands_table_says_what_is_skipped() -> None:
         (["--cron", "0 0 * * *", "--dst-gap", "jump"], "“jump” is not one of"),
         (["--cron", "0 0 * * *", "--after", "soon"], "“soon” is no moment"),
         (["--cron", "0 0 * * *", "--count", "-1"], "--count must be a number"),
-        (["--cron", "H 0 * * *"], "no id to draw it from"),
+        (["--cron", "H 0 * * *"], "“H” is drawn from a task's id; give one with --task-id."),
         (["--cron", "0 0 * *"], "this one has 4."),
     ],
 )

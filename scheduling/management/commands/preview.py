@@ -46,6 +46,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Compute and print."""
         count = _count(options["count"])
+        if not options["task_id"] and uses_hash(options["cron"]):
+            raise CommandError(_("“H” is drawn from a task's id; give one with --task-id."))
         spec = TriggerSpec(
             kind=TriggerKind.CRON,
             cron_expression=options["cron"],
@@ -61,10 +63,7 @@ class Command(BaseCommand):
                 after=read_moment("--after", options["after"]) if options["after"] else None,
             )
         except InvalidField as error:
-            said = _(error.message) % error.params
-            if not options["task_id"] and uses_hash(options["cron"]):
-                said = f"{said} {_('Give it with --task-id.')}"
-            raise CommandError(said) from error
+            raise CommandError(_(error.message) % error.params) from error
         if options["json"]:
             self.stdout.write(json.dumps([each.at.isoformat().replace("+00:00", "Z") for each in shown.fires]))
         else:
