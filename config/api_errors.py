@@ -13,7 +13,7 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS, ImproperlyConfigured
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
@@ -73,6 +73,8 @@ def _translated(error: Exception) -> Exception:
     match error:
         case ModelValidationError():
             return ValidationError(_fields_of(error))
+        case Http404():
+            return NotFound(_("It does not exist, or you may not see it."))
         case UnknownTask():
             return NotFound(str(error))
         case OperationalError() | InterfaceError() | ImproperlyConfigured():

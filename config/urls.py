@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from accounts.admin.preferences import preferences, switch_language
 from config.dashboard.views import parts
@@ -13,6 +14,7 @@ from scheduling.admin.fleet_calendar import fleet_calendar
 admin.autodiscover()
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/dashboard/", admin.site.admin_view(parts), name="admin_dashboard_parts"),
     path("admin/fleet-calendar/", admin.site.admin_view(fleet_calendar), name="admin_fleet_calendar"),
     path("admin/preferences/", preferences, name="preferences"),

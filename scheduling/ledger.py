@@ -12,7 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from scheduling.db import callers_connection
+from scheduling.domain.errors import InvalidField
 from scheduling.domain.ledger import ClockState, LedgerEntry, TickRecord, TickState, explain
+from scheduling.domain.moments import check_moment
 from scheduling.domain.periods import Period, ticks_of
 from scheduling.domain.states import PASSED_OVER, Origin
 from scheduling.domain.task_trigger import trigger_of_stored
@@ -107,11 +109,13 @@ def read_ledger(task: Task, *, from_at: datetime, until_at: datetime, most: int 
 
     A handful of queries, however long the period: none of them reads days outside of it, save the first few
     instances after its end. The caller has checked that the reader may see the task. Raises ValidationError by
-    field for a range backwards or without zones.
+    field for a range backwards, without zones or beyond what `check_moment` lets pass.
     """
     for name, moment in (("from", from_at), ("until", until_at)):
-        if moment.utcoffset() is None:
-            raise ValidationError({name: _("This moment needs a time zone.")})
+        try:
+            check_moment(name, moment)
+        except InvalidField as error:
+            raise ValidationError({name: _(error.message) % error.params}) from error
     if until_at < from_at:
         raise ValidationError({"until": _("The range ends before it begins.")})
     from_at, end = from_at.astimezone(UTC), until_at.astimezone(UTC)

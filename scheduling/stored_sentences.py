@@ -33,7 +33,7 @@ TEMPLATES = (
     _n("The task was paused, and its schedule began anew before this tick was decided."),
     _n("Blacked out by the calendar “%(calendar)s”."),
     _n("Blacked out by the calendar “%(calendar)s”: %(note)s."),
-    _n("An earlier instance of this task was unfinished."),
+    _n("An earlier instance was unfinished."),
     _n("A newer instance of this task took its place while it waited."),
     _n("The newer instance %(id)s took its place."),
     _n("The worker went silent while it ran this."),

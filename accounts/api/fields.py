@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.models import Namespace
+from accounts.models import DEFAULT_NAMESPACE, Namespace
 from accounts.permissions import permitted_namespaces
 
 
@@ -59,3 +59,11 @@ class NamespaceField(serializers.SlugRelatedField[Namespace]):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+def default_namespace() -> Namespace:
+    """Return the namespace of what names none; raises ValidationError when the installation has none of that name."""
+    found = Namespace.objects.filter(name=DEFAULT_NAMESPACE).first()
+    if found is None:
+        raise serializers.ValidationError({"namespace": [_("Say in which namespace; there is none called “default”.")]})
+    return found

@@ -29,6 +29,12 @@ def unknown_names(given: Mapping[str, Any], known: list[str]) -> dict[str, list[
     return problems
 
 
+def checked(serializer: serializers.BaseSerializer[Any]) -> dict[str, Any]:
+    """Return the fields that ``serializer`` was given, valid; raises ValidationError by field."""
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses fields that it does not know, so that a misspelt policy is not one that was left out.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,25 +13,20 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import TabularInline
 
-from accounts.admin.base import RoleAwareAdmin, actor_of
-from accounts.admin.cells import NOTHING, link
+from accounts.admin.base import actor_of
+from accounts.admin.cells import link
 from accounts.admin.filters import NamespaceFilter
-from accounts.permissions import permitted_namespaces
-from accounts.roles import Action
 from scheduling.admin.calendar_forms import HolidaysForm, RuleForm, RuleFormSet
 from scheduling.admin.calendar_month import Month, month_context
+from scheduling.admin.shared import SharedAdmin, remember_users
 from scheduling.models import Calendar, CalendarRule
 from scheduling.services import delete_calendar, import_holidays, save_calendar
 from scheduling.services.blackouts import read_calendar
-
-#: So many of the tasks that use a calendar are named in a cell.
-_NAMED = 5
 
 
 class RuleInline(TabularInline):
@@ -67,7 +62,7 @@ class RuleInline(TabularInline):
 
 
 @admin.register(Calendar)
-class CalendarAdmin(RoleAwareAdmin):
+class CalendarAdmin(SharedAdmin):
     """The calendars of the reader's namespaces. Whatever changes one goes through scheduling's services."""
 
     list_display = ("name", "rules_shown", "used_by", "month_link", "namespace")
@@ -100,24 +95,13 @@ class CalendarAdmin(RoleAwareAdmin):
         used = Calendar.tasks.through.objects.filter(calendar_id__in=names).order_by("task__name")
         for calendar_id, name in used.values_list("calendar_id", "task__name"):
             names[calendar_id].append(name)
-        for row in rows:
-            row.__dict__["_task_names"] = names[row.pk]
+        remember_users(rows, names)
 
     @admin.display(description=gettext_lazy("rules"))
     def rules_shown(self, calendar: Calendar) -> int:
         """How many rules it has."""
         count: int = calendar.__dict__.get("rule_count", 0)
         return count
-
-    @admin.display(description=gettext_lazy("used by"))
-    def used_by(self, calendar: Calendar) -> SafeString | str:
-        """The tasks that use it, the first few by name."""
-        names = calendar.__dict__.get("_task_names", [])
-        if not names:
-            return NOTHING
-        shown = format_html_join(", ", "{}", ((name,) for name in names[:_NAMED]))
-        more = len(names) - _NAMED
-        return format_html("{} +{}", shown, more) if more > 0 else shown
 
     @admin.display(description=gettext_lazy("month"))
     def month_link(self, calendar: Calendar) -> SafeString:
@@ -126,43 +110,11 @@ class CalendarAdmin(RoleAwareAdmin):
 
     # The form
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Calendar | None = None) -> tuple[str, ...]:
-        """A calendar stays in its namespace, where its tasks are."""
-        return () if obj is None else ("namespace",)
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer only namespaces that the reader may change."""
-        if db_field.name == "namespace":
-            kwargs["queryset"] = permitted_namespaces(request.user, Action.ADMINISTER).distinct()
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if db_field.name == "description" and field is not None:
-            field.widget.attrs["rows"] = 2
-        return field
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Fill in the namespace when there is one only."""
-        allowed = list(permitted_namespaces(request.user, Action.ADMINISTER)[:2])
-        return {"namespace": allowed[0].pk} if len(allowed) == 1 else {}
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the form; what turns out wrong only when it is stored is a message."""
-        calendar = self.get_object(request, object_id) if object_id else None
-        context = dict(extra_context or {})
-        if calendar is not None:
-            context["may_change"] = self.has_change_permission(request, calendar)
-            context["tasks"] = list(calendar.tasks.order_by("name"))
-        try:
-            response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
-        except ValidationError as error:
-            messages.error(request, " ".join(error.messages))
-            return HttpResponseRedirect(request.get_full_path())
-        return response
+    def page_facts(self, request: HttpRequest, obj: Calendar | None) -> dict[str, Any]:
+        """Return whether the reader may change it, and who uses it."""
+        if obj is None:
+            return {}
+        return {"may_change": self.has_change_permission(request, obj), "tasks": list(obj.tasks.order_by("name"))}
 
     # What changes something
 
@@ -180,15 +132,6 @@ class CalendarAdmin(RoleAwareAdmin):
     def delete_model(self, request: HttpRequest, obj: Calendar) -> None:
         """Delete it; refused while a task uses it."""
         delete_calendar(obj, actor=actor_of(request))
-
-    def get_deleted_objects(
-        self, objs: Iterable[Calendar], request: HttpRequest
-    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Name the calendars, and the tasks that keep them from being deleted."""
-        calendars = list(objs)
-        lacking = {str(self.opts.verbose_name) for each in calendars if not self.has_delete_permission(request, each)}
-        tasks = [_("task “%(name)s”") % {"name": task.name} for each in calendars for task in each.tasks.all()]
-        return [str(each) for each in calendars], {str(self.opts.verbose_name_plural): len(calendars)}, lacking, tasks
 
     # Its own pages
 

@@ -39,8 +39,8 @@ from scheduling.admin.param_values import JsonTextField
 from scheduling.admin.params_form import masked_params
 from scheduling.admin.report import first_of
 from scheduling.domain.handlers import catalogue
-from scheduling.instance_relations import handler_and_params_of
-from scheduling.models import Backfill, QueueEntry, Task, TaskInstance
+from scheduling.instance_relations import entry_of, handler_and_params_of
+from scheduling.models import Backfill, Task, TaskInstance
 
 #: A word in the search box stands for at most so many tasks.
 MOST_TASKS = 500
@@ -161,7 +161,7 @@ class TaskInstanceAdmin(LedgerAdmin):
         return {
             "instance": lambda each: each.pk,
             "task": lambda each: ledger_row(each).task,
-            "namespace": lambda each: ledger_row(each).namespace,
+            "namespace": lambda each: ledger_row(each).namespace_name,
             "state": lambda each: each.state.value,
             "scheduled_for": lambda each: each.scheduled_for,
             "started_at": lambda each: each.started_at,
@@ -212,7 +212,8 @@ class TaskInstanceAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("attempts"))
     def attempts_shown(self, instance: TaskInstance) -> int:
         """How often it was tried; of what has not ended the queue knows."""
-        return instance.attempts if instance.is_final else _entry_attempts(instance)
+        entry = entry_of(instance)
+        return entry.attempt if entry is not None else instance.attempts
 
     @admin.display(description=gettext_lazy("origin"))
     def origin_shown(self, instance: TaskInstance) -> str:
@@ -372,14 +373,6 @@ class TaskInstanceAdmin(LedgerAdmin):
     def rerun_chosen(self, request: HttpRequest, queryset: QuerySet[TaskInstance]) -> None:
         """Run the chosen instances again."""
         instance_actions.rerun(request, first_of(request, queryset))
-
-
-def _entry_attempts(instance: TaskInstance) -> int:
-    try:
-        return instance.queue_entry.attempt
-    except QueueEntry.DoesNotExist:
-        # It ended between reading the two rows.
-        return instance.attempts
 
 
 def _page(instance_id: int, verb: str = "change") -> str:

@@ -57,7 +57,8 @@ def ledger_page(model_admin: ModelAdmin, request: HttpRequest, task: Task) -> Ht
             ledger = read_ledger(task, from_at=start, until_at=asked["until_at"], most=PAGE_TICKS)
         except ValidationError as error:
             form.is_valid()
-            form.add_error("until_at" if form.is_bound else None, " ".join(error.messages))
+            for name, sentences in error.message_dict.items():
+                form.add_error(f"{name}_at" if form.is_bound else None, sentences)
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,

@@ -25,7 +25,9 @@ class LedgerRow:
     task_id: int
     task: str
     task_exists: bool
+    #: For people, and the name by which commands and the API know it.
     namespace: str
+    namespace_name: str
 
     def task_link(self) -> SafeString:
         """Return a link to the task, or the name of a deleted one."""
@@ -46,16 +48,17 @@ def prepare_ledger_rows(rows: Sequence[Any]) -> None:
     few = Task.objects.filter(pk__in=ids).select_related("namespace").order_by()
     tasks = {task.pk: task for task in few.only("name", "namespace__name", "namespace__title")}
     last_names = _last_names(gone) if (gone := ids - set(tasks)) else {}
-    namespaces = {task.namespace_id: str(task.namespace) for task in tasks.values()}
+    namespaces = {task.namespace_id: task.namespace for task in tasks.values()}
     if missing := {row.namespace_id for row in rows} - set(namespaces):
-        namespaces |= {each.pk: str(each) for each in Namespace.objects.filter(pk__in=missing)}
+        namespaces |= Namespace.objects.in_bulk(missing)
     for row in rows:
-        task = tasks.get(row.task_id)
+        task, namespace = tasks.get(row.task_id), namespaces.get(row.namespace_id)
         row.__dict__[_KEY] = LedgerRow(
             task_id=row.task_id,
             task=task.name if task else last_names.get(row.task_id) or _deleted(row.task_id),
             task_exists=task is not None,
-            namespace=namespaces.get(row.namespace_id, f"#{row.namespace_id}"),
+            namespace=str(namespace) if namespace else f"#{row.namespace_id}",
+            namespace_name=namespace.name if namespace else "",
         )
 
 

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib import admin
+from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.base import RoleAwareAdmin, actor_of
+from accounts.admin.base import actor_of
 from accounts.admin.cells import NOTHING, badge, link, moment
 from accounts.admin.filters import NamespaceFilter
-from accounts.permissions import permitted_namespaces
-from accounts.roles import Action
+from scheduling.admin.shared import SharedAdmin, remember_users
 from scheduling.domain.states import STATE_OF_ENTRY, EntryState
 from scheduling.models import Pool, QueueEntry, Task
 from scheduling.models.instance import STATE_LABELS
 from scheduling.pool_use import ENOUGH, PoolUse, pool_use
 from scheduling.services import delete_pool, save_pool
 
-#: So many of the tasks that use a pool are named in a cell, and so many instances on its page.
-NAMED_TASKS, NAMED_INSTANCES = 5, 50
+#: So many instances are named on a pool's page.
+NAMED_INSTANCES = 50
 
 _USE = "_rota_pool_use"
-_TASKS = "_rota_task_names"
 
 
 @admin.register(Pool)
-class PoolAdmin(RoleAwareAdmin):
+class PoolAdmin(SharedAdmin):
     """The pools of the reader's namespaces. Whatever changes one goes through scheduling's services."""
 
     list_display = ("name", "use_shown", "waiting_shown", "used_by", "namespace")
@@ -63,7 +60,8 @@ class PoolAdmin(RoleAwareAdmin):
             if pool_id is not None:
                 names[pool_id].append(name)
         for row in rows:
-            row.__dict__[_USE], row.__dict__[_TASKS] = use[row.pk], names[row.pk]
+            row.__dict__[_USE] = use[row.pk]
+        remember_users(rows, names)
 
     @admin.display(description=gettext_lazy("used"))
     def use_shown(self, pool: Pool) -> SafeString:
@@ -76,54 +74,11 @@ class PoolAdmin(RoleAwareAdmin):
         use: PoolUse = pool.__dict__[_USE]
         return link(_instances_url(pool), _counted(use.waiting)) if use.waiting else NOTHING
 
-    @admin.display(description=gettext_lazy("used by"))
-    def used_by(self, pool: Pool) -> SafeString | str:
-        """The tasks that use it, the first few by name."""
-        names: list[str] = pool.__dict__[_TASKS]
-        if not names:
-            return NOTHING
-        shown = format_html_join(", ", "{}", ((name,) for name in names[:NAMED_TASKS]))
-        more = len(names) - NAMED_TASKS
-        return format_html("{} +{}", shown, more) if more > 0 else shown
-
     # The page
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Pool | None = None) -> tuple[str, ...]:
-        """A pool stays in its namespace, where its tasks are."""
-        return () if obj is None else ("namespace",)
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer only namespaces that the reader may change."""
-        if db_field.name == "namespace":
-            kwargs["queryset"] = permitted_namespaces(request.user, Action.ADMINISTER).distinct()
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if db_field.name == "description" and field is not None:
-            field.widget.attrs["rows"] = 2
-        return field
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Fill in the namespace when there is one only."""
-        allowed = list(permitted_namespaces(request.user, Action.ADMINISTER)[:2])
-        return {"namespace": allowed[0].pk} if len(allowed) == 1 else {}
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the form below who holds its slots; what turns out wrong only when it is stored is a message."""
-        pool = self.get_object(request, object_id) if object_id else None
-        context = dict(extra_context or {})
-        if pool is not None:
-            context |= _facts(pool)
-        try:
-            response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
-        except ValidationError as error:
-            messages.error(request, " ".join(error.messages))
-            return HttpResponseRedirect(request.get_full_path())
-        return response
+    def page_facts(self, request: HttpRequest, obj: Pool | None) -> dict[str, Any]:
+        """Return who holds its slots, and who waits."""
+        return {} if obj is None else _facts(obj)
 
     # What changes something
 
@@ -134,15 +89,6 @@ class PoolAdmin(RoleAwareAdmin):
     def delete_model(self, request: HttpRequest, obj: Pool) -> None:
         """Delete it; refused while a task uses it."""
         delete_pool(obj, actor=actor_of(request))
-
-    def get_deleted_objects(
-        self, objs: Iterable[Pool], request: HttpRequest
-    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Name the pools, and the tasks that keep them from being deleted."""
-        pools = list(objs)
-        lacking = {str(self.opts.verbose_name) for each in pools if not self.has_delete_permission(request, each)}
-        tasks = [_("task “%(name)s”") % {"name": task.name} for each in pools for task in each.tasks.all()]
-        return [str(each) for each in pools], {str(self.opts.verbose_name_plural): len(pools)}, lacking, tasks
 
 
 def _facts(pool: Pool) -> dict[str, Any]:

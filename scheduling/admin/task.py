@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.postgres.fields import ArrayField
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import Media, Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,12 +20,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
-from accounts.admin.base import RoleAwareAdmin, actor_of, may_in
+from accounts.admin.base import actor_of, may_in
 from accounts.admin.cells import NOTHING, badge, moment
 from accounts.admin.csv_export import Columns
+from accounts.admin.definitions import DefinitionAdmin
 from accounts.admin.filters import NamespaceFilter
 from accounts.models import Namespace
-from accounts.permissions import permitted_namespaces, visible_to
+from accounts.permissions import visible_to
 from accounts.roles import Action
 from scheduling.admin import task_actions
 from scheduling.admin.filters import HandlerFilter, QueueFilter, TaskStateFilter
@@ -58,7 +59,7 @@ _MAY_OPERATE = "_rota_may_operate"
 
 
 @admin.register(Task)
-class TaskAdmin(RoleAwareAdmin):
+class TaskAdmin(DefinitionAdmin):
     """The definitions. Whatever changes one goes through scheduling's services."""
 
     list_display = ("name", "state", "trigger_shown", "next_run", "last_run", "handler_shown", "namespace", "buttons")
@@ -172,27 +173,11 @@ class TaskAdmin(RoleAwareAdmin):
         }
         return TemplateResponse(request, "admin/scheduling/task/choose_handler.html", context)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the form with what is known of the saved task above it."""
-        context = dict(extra_context or {})
-        task = self.get_object(request, object_id) if object_id else None
-        if task is not None:
-            context |= self._facts(request, task)
-        else:
-            context["handler_label"] = _handler_label(_asked_handler(request))
-        try:
-            response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
-        except ValidationError as error:
-            # Sound when the form was checked and not any more when it was stored, such as a name just taken.
-            messages.error(request, " ".join(error.messages))
-            return HttpResponseRedirect(request.get_full_path())
-        return response
+    def page_facts(self, request: HttpRequest, obj: Task | None) -> dict[str, Any]:
+        """Return what is known of the saved task, for above the form."""
+        if obj is None:
+            return {"handler_label": _handler_label(_asked_handler(request))}
+        return self._facts(request, obj)
 
     def _facts(self, request: HttpRequest, task: Task) -> dict[str, Any]:
         return {
@@ -230,10 +215,6 @@ class TaskAdmin(RoleAwareAdmin):
         handler = obj.handler if obj is not None else _asked_handler(request)
         return task_fieldsets(self._form_class(request, obj).params_form, handler, label)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Task | None = None) -> tuple[str, ...]:
-        """A task stays in its namespace: its history, its connections and its readers are there."""
-        return self.readonly_fields if obj is None else ("namespace", *self.readonly_fields)
-
     def _form_class(self, request: HttpRequest, obj: Task | None) -> type[TaskForm]:
         handler = obj.handler if obj is not None else _asked_handler(request)
         stored = obj.params if obj is not None and isinstance(obj.params, dict) else {}
@@ -246,16 +227,12 @@ class TaskAdmin(RoleAwareAdmin):
         return task_form_class(handler, stored, {"connection": connections})
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Fill in the handler that was chosen, and the namespace when there is one only."""
-        initial = dict(super().get_changeform_initial_data(request))
-        initial |= {"handler": _asked_handler(request), "timezone": settings.TIME_ZONE}
-        allowed = list(permitted_namespaces(request.user, Action.ADMINISTER)[:2])
-        return initial | ({"namespace": allowed[0].pk} if len(allowed) == 1 else {})
+        """Fill in the handler that was chosen, and the installation's time zone."""
+        initial = super().get_changeform_initial_data(request)
+        return {**initial, "handler": _asked_handler(request), "timezone": settings.TIME_ZONE}
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer the namespaces in which the reader may change definitions, and the pools that they may see."""
-        if db_field.name == "namespace":
-            kwargs["queryset"] = permitted_namespaces(request.user, Action.ADMINISTER).distinct()
+        """Offer the pools that the reader may see."""
         if db_field.name == "pool":
             kwargs["form_class"] = PoolField
             kwargs["queryset"] = Pool.objects.visible_to(request.user).select_related("namespace")

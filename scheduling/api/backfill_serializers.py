@@ -23,6 +23,8 @@ FIELD_NAMES = {"from_at": "from", "until_at": "until"}
 class VisibleTaskField(serializers.PrimaryKeyRelatedField[Task]):
     """A task by its id; those that the user may not see do not exist."""
 
+    default_error_messages = {"does_not_exist": _("There is no task {pk_value}, or you may not see it.")}
+
     def get_queryset(self) -> QuerySet[Task]:
         """Return the tasks among which the id is looked for."""
         return Task.objects.visible_to(self.context["request"].user)

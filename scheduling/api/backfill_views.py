@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as ModelValidationError
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import status, viewsets
+from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -95,7 +95,7 @@ class BackfillFilter(FilterSet):
         },
     ),
 )
-class BackfillViewSet(viewsets.GenericViewSet[Backfill]):
+class BackfillViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Backfill]):
     """Past ranges of ticks, run on request."""
 
     queryset = Backfill.objects.none()
@@ -107,11 +107,6 @@ class BackfillViewSet(viewsets.GenericViewSet[Backfill]):
     def get_queryset(self) -> BackfillQuerySet:
         """Return the backfills that the user may see."""
         return visible_backfills(self.request.user)
-
-    def list(self, request: Request) -> Response:
-        """List backfills, newest first."""
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """Show one backfill."""

@@ -6,16 +6,17 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
-from rest_framework import status, viewsets
+from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.actor import actor_of
+from accounts.api.fields import default_namespace
 from accounts.api.filters import CharFilter, FilterSet, refuse_unknown
 from accounts.api.pagination import OldestFirst
 from accounts.api.responses import FORBIDDEN, INVALID, MISSING, UNAUTHENTICATED, problem
-from accounts.models import DEFAULT_NAMESPACE, Namespace
+from accounts.api.serializers import checked
 from scheduling.api.calendar_serializers import (
     CalendarSerializer,
     DaySerializer,
@@ -103,7 +104,7 @@ class CalendarFilter(FilterSet):
         responses={204: None, 400: problem("It is used.", _USED), 401: UNAUTHENTICATED, 403: FORBIDDEN, 404: MISSING},
     ),
 )
-class CalendarViewSet(viewsets.GenericViewSet[Calendar]):
+class CalendarViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Calendar]):
     """Days and hours on which tasks do not run, or run after all."""
 
     queryset = Calendar.objects.none()
@@ -117,33 +118,24 @@ class CalendarViewSet(viewsets.GenericViewSet[Calendar]):
         found = Calendar.objects.visible_to(self.request.user)
         return found.select_related("namespace").prefetch_related("rules", "tasks")
 
-    def list(self, request: Request) -> Response:
-        """List calendars, oldest first."""
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
-
-    def retrieve(self, request: Request, pk: str) -> Response:
-        """Show one calendar."""
-        return Response(self.get_serializer(self.get_object()).data)
-
     def create(self, request: Request) -> Response:
         """Store a new calendar."""
-        fields = _checked(self.get_serializer(data=request.data))
+        fields = checked(self.get_serializer(data=request.data))
         if "namespace" not in fields:
-            fields["namespace"] = Namespace.objects.get(name=DEFAULT_NAMESPACE)
+            fields["namespace"] = default_namespace()
         fields.setdefault("rules", [])
         calendar = self._stored(request, Calendar(), fields)
         return Response(self._shown(calendar), status=status.HTTP_201_CREATED)
 
     def update(self, request: Request, pk: str) -> Response:
         """Replace a calendar."""
-        fields = _checked(self.get_serializer(data=request.data))
+        fields = checked(self.get_serializer(data=request.data))
         changed = self._stored(request, self.get_object(), {"description": "", "rules": [], **fields})
         return Response(self._shown(changed))
 
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change some fields of a calendar."""
-        fields = _checked(self.get_serializer(data=request.data, partial=True))
+        fields = checked(self.get_serializer(data=request.data, partial=True))
         return Response(self._shown(self._stored(request, self.get_object(), fields)))
 
     def destroy(self, request: Request, pk: str) -> Response:
@@ -174,9 +166,7 @@ class CalendarViewSet(viewsets.GenericViewSet[Calendar]):
     def import_holidays(self, request: Request, pk: str) -> Response:
         """Add the public holidays of a country."""
         calendar = self.get_object()
-        done = import_holidays(
-            calendar, **_checked(HolidayImportSerializer(data=request.data)), actor=actor_of(request)
-        )
+        done = import_holidays(calendar, **checked(HolidayImportSerializer(data=request.data)), actor=actor_of(request))
         return Response(HolidayImportResultSerializer(done).data)
 
     @extend_schema(
@@ -190,7 +180,7 @@ class CalendarViewSet(viewsets.GenericViewSet[Calendar]):
         """Show each day of a range."""
         calendar = self.get_object()
         refuse_unknown(request.query_params, DaysQuerySerializer().fields)
-        asked = _checked(DaysQuerySerializer(data=request.query_params))
+        asked = checked(DaysQuerySerializer(data=request.query_params))
         return Response(
             DaySerializer(read_days(read_calendar(calendar), asked["first"], asked["last"]), many=True).data
         )
@@ -205,8 +195,3 @@ class CalendarViewSet(viewsets.GenericViewSet[Calendar]):
 
     def _shown(self, calendar: Calendar) -> Any:
         return self.get_serializer(self.get_queryset().get(pk=calendar.pk)).data
-
-
-def _checked(serializer: Any) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)

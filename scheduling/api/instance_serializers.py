@@ -13,7 +13,8 @@ from rest_framework import serializers
 
 from accounts.api.fields import MomentField, NamespaceField
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
-from scheduling.models import QueueEntry, TaskInstance
+from scheduling.instance_relations import entry_of
+from scheduling.models import TaskInstance
 from scheduling.models.instance import STATE_LABELS
 from scheduling.waiting import GATE_LABELS, GateWord, next_attempt_at, reasons_for_waiting, waiting_words
 
@@ -116,39 +117,39 @@ class InstanceSerializer(StrictModelSerializer[TaskInstance]):
     @extend_schema_field(MomentField(allow_null=True))
     def get_available_at(self, instance: TaskInstance) -> Any:
         """Return from when on a worker may take it."""
-        entry = _entry_of(instance)
+        entry = entry_of(instance)
         return _shown(entry.run_at if entry else None)
 
     def get_attempts(self, instance: TaskInstance) -> int:
         """Return how often it has been tried, the present attempt included."""
-        entry = _entry_of(instance)
+        entry = entry_of(instance)
         return entry.attempt if entry else instance.attempts
 
     @extend_schema_field(MomentField(allow_null=True))
     def get_started_at(self, instance: TaskInstance) -> Any:
         """Return when a worker took it."""
-        entry = _entry_of(instance)
+        entry = entry_of(instance)
         return _shown(instance.started_at or (entry.claimed_at if entry else None))
 
     def get_last_execution(self, instance: TaskInstance) -> int | None:
         """Return the attempt that runs, or ended it."""
-        entry = _entry_of(instance)
+        entry = entry_of(instance)
         return entry.lease_id if entry and entry.lease_id else instance.last_execution_id
 
     @extend_schema_field(MomentField(allow_null=True))
     def get_cancel_requested_at(self, instance: TaskInstance) -> Any:
         """Return when somebody asked it to stop; empty once it has."""
-        entry = _entry_of(instance)
+        entry = entry_of(instance)
         return _shown(entry.cancel_requested_at if entry else None)
 
     def get_kill_requested(self, instance: TaskInstance) -> bool:
         """Return whether it is to be ended without its grace."""
-        entry = _entry_of(instance)
+        entry = entry_of(instance)
         return entry.kill_requested if entry else False
 
     def get_cancel_message(self, instance: TaskInstance) -> str:
         """Return who asked it to stop, and why."""
-        entry = _entry_of(instance)
+        entry = entry_of(instance)
         return (entry.cancel_message or "") if entry else ""
 
 
@@ -216,16 +217,6 @@ class CancelledSerializer(serializers.Serializer[Any]):
         ]
     )
     instance = InstanceDetailSerializer()
-
-
-def _entry_of(instance: TaskInstance) -> QueueEntry | None:
-    """Return the live row of an instance that has not ended."""
-    if instance.is_final:
-        return None
-    try:
-        return instance.queue_entry
-    except QueueEntry.DoesNotExist:
-        return None
 
 
 def _shown(moment: datetime | None) -> Any:

@@ -6,15 +6,16 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
-from rest_framework import status, viewsets
+from rest_framework import mixins, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.actor import actor_of
+from accounts.api.fields import default_namespace
 from accounts.api.filters import CharFilter, FilterSet
 from accounts.api.pagination import OldestFirst
 from accounts.api.responses import FORBIDDEN, INVALID, MISSING, UNAUTHENTICATED, problem
-from accounts.models import DEFAULT_NAMESPACE, Namespace
+from accounts.api.serializers import checked
 from scheduling.api.pool_serializers import PoolSerializer
 from scheduling.api.problems import nothing_half_saved
 from scheduling.models import Pool
@@ -78,7 +79,7 @@ class PoolFilter(FilterSet):
         responses={204: None, 400: problem("It is used.", _USED), 401: UNAUTHENTICATED, 403: FORBIDDEN, 404: MISSING},
     ),
 )
-class PoolViewSet(viewsets.GenericViewSet[Pool]):
+class PoolViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Pool]):
     """Limits that several tasks share."""
 
     queryset = Pool.objects.none()
@@ -91,30 +92,21 @@ class PoolViewSet(viewsets.GenericViewSet[Pool]):
         """Return the pools that the user may see."""
         return Pool.objects.visible_to(self.request.user).select_related("namespace").prefetch_related("tasks")
 
-    def list(self, request: Request) -> Response:
-        """List pools, oldest first."""
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
-
-    def retrieve(self, request: Request, pk: str) -> Response:
-        """Show one pool."""
-        return Response(self.get_serializer(self.get_object()).data)
-
     def create(self, request: Request) -> Response:
         """Store a new pool."""
-        fields = _checked(self.get_serializer(data=request.data))
+        fields = checked(self.get_serializer(data=request.data))
         if "namespace" not in fields:
-            fields["namespace"] = Namespace.objects.get(name=DEFAULT_NAMESPACE)
+            fields["namespace"] = default_namespace()
         return Response(self._stored(request, Pool(), fields), status=status.HTTP_201_CREATED)
 
     def update(self, request: Request, pk: str) -> Response:
         """Replace a pool."""
-        fields = _checked(self.get_serializer(data=request.data))
+        fields = checked(self.get_serializer(data=request.data))
         return Response(self._stored(request, self.get_object(), {"description": "", "slots": 1, **fields}))
 
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change some fields of a pool."""
-        fields = _checked(self.get_serializer(data=request.data, partial=True))
+        fields = checked(self.get_serializer(data=request.data, partial=True))
         return Response(self._stored(request, self.get_object(), fields))
 
     def destroy(self, request: Request, pk: str) -> Response:
@@ -128,8 +120,3 @@ class PoolViewSet(viewsets.GenericViewSet[Pool]):
         with nothing_half_saved(lambda: find_pool_problems(pool)):
             save_pool(pool, actor=actor_of(request))
         return self.get_serializer(self.get_queryset().get(pk=pool.pk)).data
-
-
-def _checked(serializer: Any) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)

@@ -78,6 +78,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
         help_text=_("Local times among those fires that do not exist on their day and are skipped."),
     )
     fires_per_day = serializers.FloatField(
-        allow_null=True, help_text=_("Averaged over seven days; empty for a trigger that no clock drives.")
+        allow_null=True,
+        help_text=_("Averaged over a week, or a year where it is rare; empty for a trigger that no clock drives."),
     )
     notes = serializers.ListField(child=serializers.CharField())

@@ -7,16 +7,18 @@ from typing import Any
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import status, viewsets
+from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.actor import actor_of
+from accounts.api.fields import default_namespace
 from accounts.api.filters import refuse_unknown
 from accounts.api.pagination import OldestFirst
-from accounts.models import DEFAULT_NAMESPACE, Namespace
+from accounts.api.serializers import checked
+from accounts.models import Namespace
 from scheduling.api import task_docs as docs
 from scheduling.api.instance_serializers import InstanceDetailSerializer
 from scheduling.api.instance_views import read_instance
@@ -54,7 +56,7 @@ _SET_APART = _KEPT_BY_PUT | {"calendars"}
 
 @extend_schema(tags=["tasks"])
 @extend_schema_view(**docs.TASK_VIEWS)
-class TaskViewSet(viewsets.GenericViewSet[Task]):
+class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Task]):
     """Reusable definitions of work."""
 
     queryset = Task.objects.none()
@@ -67,20 +69,11 @@ class TaskViewSet(viewsets.GenericViewSet[Task]):
         """Return the tasks that the user may see."""
         return visible_tasks(self.request.user).prefetch_related("calendars")
 
-    def list(self, request: Request) -> Response:
-        """List tasks, oldest first."""
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
-
-    def retrieve(self, request: Request, pk: str) -> Response:
-        """Show one task."""
-        return Response(self.get_serializer(self.get_object()).data)
-
     def create(self, request: Request) -> Response:
         """Store a new task."""
-        fields = self._checked(self.get_serializer(data=request.data))
+        fields = checked(self.get_serializer(data=request.data))
         if "namespace" not in fields:
-            fields["namespace"] = Namespace.objects.get(name=DEFAULT_NAMESPACE)
+            fields["namespace"] = default_namespace()
         calendars = _take_calendars(fields, fields["namespace"])
         _find_named_pool(fields, fields["namespace"])
         task = Task(**fields)
@@ -90,13 +83,13 @@ class TaskViewSet(viewsets.GenericViewSet[Task]):
 
     def update(self, request: Request, pk: str) -> Response:
         """Replace a task's definition."""
-        fields = self._checked(self.get_serializer(data=request.data))
+        fields = checked(self.get_serializer(data=request.data))
         defaults = {name: getattr(Task(), name) for name in _replaced_by_put()}
         return self._changed(request, {**defaults, "calendars": [], **fields})
 
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change some fields of a task."""
-        return self._changed(request, self._checked(self.get_serializer(data=request.data, partial=True)))
+        return self._changed(request, checked(self.get_serializer(data=request.data, partial=True)))
 
     def destroy(self, request: Request, pk: str) -> Response:
         """Delete a task; its history stays."""
@@ -124,7 +117,7 @@ class TaskViewSet(viewsets.GenericViewSet[Task]):
     def run(self, request: Request, pk: str) -> Response:
         """Run the task outside its trigger."""
         task = self.get_object()
-        asked = self._checked(RunSerializer(data=request.data))
+        asked = checked(RunSerializer(data=request.data))
         params, at, key = asked.get("params"), asked.get("at"), _key_of(request, asked.get("key"))
         actor = actor_of(request)
         try:
@@ -149,13 +142,13 @@ class TaskViewSet(viewsets.GenericViewSet[Task]):
         """Show when the stored task fires next."""
         task = self.get_object()
         refuse_unknown(request.query_params, PreviewQuerySerializer().fields)
-        return preview_answer(task, self._checked(PreviewQuerySerializer(data=request.query_params)))
+        return preview_answer(task, checked(PreviewQuerySerializer(data=request.query_params)))
 
     @extend_schema(**docs.PREVIEW_UNSAVED)
     @action(detail=False, methods=["post"], url_path="preview", url_name="preview-unsaved")
     def preview_unsaved(self, request: Request) -> Response:
         """Show when a trigger would fire, without storing anything."""
-        fields = self._checked(TriggerSerializer(data=request.data, context=self.get_serializer_context()))
+        fields = checked(TriggerSerializer(data=request.data, context=self.get_serializer_context()))
         asked = {name: fields.pop(name) for name in ASKED if name in fields}
         calendars = None
         if "calendars" in fields:
@@ -163,10 +156,6 @@ class TaskViewSet(viewsets.GenericViewSet[Task]):
                 raise ValidationError({"namespace": [_("Say in which namespace the calendars are.")]})
             calendars = _take_calendars(fields, fields["namespace"])
         return preview_answer(Task(**fields), asked, calendars=calendars)
-
-    def _checked(self, serializer: Any) -> dict[str, Any]:
-        serializer.is_valid(raise_exception=True)
-        return dict(serializer.validated_data)
 
     def _changed(self, request: Request, fields: dict[str, Any]) -> Response:
         """Store ``fields`` of the task, which nobody else changes meanwhile."""

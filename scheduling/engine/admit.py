@@ -31,7 +31,7 @@ CHUNK = 500
 _PATIENCE, _CONTENDED_SECONDS = 5, 0.005
 
 _MESSAGES = {
-    "skipped": "An earlier instance of this task was unfinished.",
+    "skipped": "An earlier instance was unfinished.",
     "superseded": "A newer instance of this task took its place while it waited.",
 }
 

@@ -117,6 +117,8 @@ def _trigger(source: _Source, found: Imported, label: str, row: Row) -> dict[str
 
 
 def _interval(row: Row, schedule: Row) -> dict[str, Any]:
+    if schedule["period"] not in _PERIOD_SECONDS:
+        raise CannotCarryOver(_("“%(unit)s” is no unit of an interval.") % {"unit": schedule["period"]})
     seconds = Decimal(schedule["every"]) * _PERIOD_SECONDS[schedule["period"]]
     if seconds < Decimal("0.1") or seconds != round(seconds, 3):
         raise CannotCarryOver(_("an interval of %(seconds)s s is too short or too fine.") % {"seconds": seconds})

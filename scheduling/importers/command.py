@@ -71,7 +71,8 @@ class ImportCommand(BaseCommand):
         # On standard error, so that "-o -" gives a file and nothing else.
         for note in found.notes:
             self.stderr.write((self.style.ERROR if note.skipped else self.style.WARNING)(str(note)))
+        notes = sum(not note.skipped for note in found.notes)
         self.stderr.write(
             f"{found.rows} read, {len(found.definitions)} {done}, {found.skipped} skipped; "
-            f"{sum(not note.skipped for note in found.notes)} notes about what is different."
+            f"{notes} {'note' if notes == 1 else 'notes'} about what is different."
         )

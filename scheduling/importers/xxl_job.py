@@ -11,7 +11,6 @@ from scheduling.importers.function_map import FunctionMap
 from scheduling.importers.mysql_dump import DumpedRows
 from scheduling.importers.quartz_cron import cron_of_quartz
 from scheduling.importers.result import CannotCarryOver, Imported, Row
-from scheduling.models import Task
 
 _CATCH_UP = {"DO_NOTHING": "none", "FIRE_ONCE_NOW": "latest"}
 _OVERLAP = {"SERIAL_EXECUTION": "queue_all", "DISCARD_LATER": "skip", "COVER_EARLY": "cancel_running"}
@@ -56,7 +55,7 @@ def _definition(
     if misfire := _text(row, "misfire_strategy"):
         definition["catch_up"] = _choice(_CATCH_UP, "misfire_strategy", misfire)
     if block := _text(row, "executor_block_strategy"):
-        definition["overlap"] = _overlap(found, label, _choice(_OVERLAP, "executor_block_strategy", block))
+        definition["overlap"] = _choice(_OVERLAP, "executor_block_strategy", block)
     if timeout := _number(row, "executor_timeout"):
         definition["timeout_seconds"] = timeout
     if retries := _number(row, "executor_fail_retry_count"):
@@ -97,14 +96,6 @@ def _work(row: Row, functions: FunctionMap) -> dict[str, Any]:
         # The script finds its param as $1, as it does there.
         return {"handler": "shell", "params": {"argv": ["/bin/sh", "-c", source, "xxl-job", param]}}
     raise CannotCarryOver(_("it is a script of the kind %(kind)s, for which there is no handler.") % {"kind": glue})
-
-
-def _overlap(found: Imported, label: str, overlap: str) -> str:
-    known = {value for value, _label in Task._meta.get_field("overlap").choices or ()}
-    if overlap in known:
-        return overlap
-    found.note(label, _("COVER_EARLY ends the run before; here the newest one waits for it (queue_one)."))
-    return "queue_one"
 
 
 def _note_the_rest(found: Imported, label: str, row: Row) -> None:

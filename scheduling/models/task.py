@@ -19,8 +19,8 @@ from scheduling.models.pool import Pool
 from scheduling.models.seconds import SecondsField
 
 QUEUE_NAME = RegexValidator(
-    r"^[A-Za-z0-9][A-Za-z0-9_.:-]*\Z",
-    _("Use letters, digits, and the signs _ . : - ; begin with a letter or digit."),
+    r"^(?!node:\Z)[A-Za-z0-9][A-Za-z0-9_.:-]*\Z",
+    _("Use letters, digits, and the signs _ . : - ; begin with a letter or digit. After node: comes a node's name."),
 )
 
 

@@ -6,7 +6,6 @@ A page that hears it asks for what it shows; it also does so every few seconds w
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from typing import Any
 
@@ -15,18 +14,13 @@ from channels.layers import get_channel_layer
 from scheduling.db import Connection
 from scheduling.push.pool import close_pool
 from scheduling.push.postgres_layer import PostgresLayer
-from scheduling.push.send import send_pushes
-
-logger = logging.getLogger(__name__)
+from scheduling.push.send import push_or_warn
 
 #: The group of all open pages. One for all namespaces: it says nothing but that something happened somewhere.
 CHANGES = "changes"
 
 #: The shortest time between two pushes of one process, in seconds.
 GAP_SECONDS = 1.0
-
-#: How long a push may take, in seconds; what takes longer is lost, and pages look by themselves.
-PUSH_SECONDS = 5.0
 
 #: A thread that had nothing to push for so long (seconds) gives its connections back.
 IDLE_SECONDS = 60.0
@@ -85,10 +79,6 @@ class ChangePushes:
                         if not self._wanted:
                             return
                         self._wanted = False
-                    try:
-                        runner.run(asyncio.wait_for(send_pushes([CHANGES]), PUSH_SECONDS))
-                    except Exception as error:  # noqa: BLE001 - whatever a layer raises, pages look by themselves
-                        said = str(error).strip() or type(error).__name__
-                        logger.warning("change pushes: %s", said, extra={"action": "push"})
+                    push_or_warn(runner, [CHANGES], "change pushes")
             finally:
                 runner.run(close_pool())

@@ -16,6 +16,7 @@ from accounts.roles import Action
 from scheduling.db import callers_connection
 from scheduling.domain.errors import InvalidField
 from scheduling.domain.errors import gettext_noop as _n
+from scheduling.domain.moments import check_moment
 from scheduling.domain.policies import TriggerKind
 from scheduling.domain.states import EntryState, InstanceState, Origin
 from scheduling.domain.triggers.base import Trigger
@@ -133,10 +134,12 @@ def stop_backfill(backfill: Backfill, *, actor: User | None = None, cancel_runni
 def _checked_trigger(backfill: Backfill) -> Trigger:
     """Return the task's trigger, or raise ValidationError by field for what cannot be asked for."""
     problems: dict[str, list[str]] = {}
-    naive = [name for name in ("from_at", "until_at") if getattr(backfill, name).utcoffset() is None]
-    for name in naive:
-        problems[name] = [_("This moment needs a time zone.")]
-    if not naive:
+    for name in ("from_at", "until_at"):
+        try:
+            check_moment(name, getattr(backfill, name))
+        except InvalidField as error:
+            problems[name] = [_(error.message) % error.params]
+    if not problems:
         if backfill.until_at < backfill.from_at:
             problems["until_at"] = [_("The range ends before it begins.")]
         elif backfill.until_at > timezone.now():

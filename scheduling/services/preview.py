@@ -16,23 +16,18 @@ from scheduling.domain.calendars import TaskCalendars
 from scheduling.domain.errors import InvalidField, gettext_noop
 from scheduling.domain.policies import TriggerKind
 from scheduling.domain.task_trigger import TRIGGER_FIELDS, spec_of_task
-from scheduling.domain.triggers.base import Trigger
-from scheduling.domain.triggers.cron_expression import parse_cron, uses_hash
+from scheduling.domain.triggers.cron_expression import uses_hash
 from scheduling.domain.triggers.daylight import ClockEffect, Daylight
 from scheduling.domain.triggers.registry import TriggerSpec, build_trigger, next_fires
 from scheduling.domain.triggers.zone import find_zone
 from scheduling.models import Calendar, Task
 from scheduling.services.blackouts import read_calendar
 from scheduling.services.cron_words import cron_words
+from scheduling.services.fires_per_day import fires_per_day, rate_words
 from scheduling.services.validation import trigger_of
 
 #: How many fires one preview shows at most.
 MOST_FIRES = 10_000
-#: Over how many days the fires of a day are averaged.
-ESTIMATE_DAYS = 7
-#: Beyond so many fires the estimate counts local times instead of walking from fire to fire.
-_WALKED = 1000
-_COUNTED = 10_000_000
 #: How many skipped local times are named.
 _MOST_LEFT_OUT = 20
 
@@ -61,10 +56,15 @@ class Preview:
     fires: list[PreviewedFire]
     #: Local times (naive) of the previewed span that do not exist and are skipped.
     left_out: list[datetime]
-    #: Averaged over the next seven days; None for a trigger that no clock drives.
+    #: Averaged over the next week, or year where it is rare; None for a trigger that no clock drives.
     fires_per_day: float | None
     #: Sentences about the trigger as a whole.
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def rate_words(self) -> str:
+        """About how often it fires, for people; empty when there is nothing to say."""
+        return rate_words(self.fires_per_day) if self.fires and self.fires_per_day is not None else ""
 
     @property
     def to_the_millisecond(self) -> bool:
@@ -96,7 +96,7 @@ def preview(
         moments = next_fires(trigger, after, min(count, MOST_FIRES))
         fires = [_previewed(at, spec, daylight, viewer_timezone, calendars) for at in moments]
         left_out = daylight.left_out(after, moments[-1], limit=_MOST_LEFT_OUT) if moments else []
-        fires_per_day = _fires_per_day(spec, trigger, after)
+        a_day = fires_per_day(spec, trigger, after)
     except OverflowError:
         raise InvalidField("after", gettext_noop("This moment lies beyond the calendar.")) from None
     return Preview(
@@ -105,7 +105,7 @@ def preview(
         viewer_timezone=viewer_timezone,
         fires=fires,
         left_out=[each.local for each in left_out],
-        fires_per_day=fires_per_day,
+        fires_per_day=a_day,
         notes=_notes(spec, moments, jitter_seconds, is_saved=is_saved),
     )
 
@@ -230,24 +230,6 @@ def offset_words(offset: timedelta) -> str:
 
 def _time(moment: datetime) -> str:
     return moment.strftime("%H:%M:%S" if moment.second else "%H:%M")
-
-
-def _fires_per_day(spec: TriggerSpec, trigger: Trigger, after: datetime) -> float | None:
-    if spec.kind not in (TriggerKind.CRON, TriggerKind.INTERVAL):
-        return None
-    start = max(after, spec.starts_at) if spec.starts_at is not None else after
-    try:
-        end = start + timedelta(days=ESTIMATE_DAYS)
-    except OverflowError:
-        return None
-    count = trigger.count_between(start, end, cap=_WALKED)
-    if count >= _WALKED and spec.kind == TriggerKind.CRON:
-        # Fixed times on the clock are counted one by one; the local times say the same, but for clock changes.
-        end = min(end, spec.ends_at) if spec.ends_at is not None else end
-        zone = ZoneInfo(spec.timezone)
-        span = [moment.astimezone(zone).replace(tzinfo=None) for moment in (start, end)]
-        count = parse_cron(spec.cron_expression, spec.hash_id).times.count_between(span[0], span[1], _COUNTED)
-    return count / ESTIMATE_DAYS
 
 
 def _notes(spec: TriggerSpec, moments: Sequence[datetime], jitter_seconds: int, *, is_saved: bool) -> list[str]:

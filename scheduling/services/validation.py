@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,8 @@ from scheduling.domain.handlers import catalogue
 from scheduling.domain.policies import TriggerKind
 from scheduling.domain.task_trigger import TRIGGER_FIELDS, spec_of_task
 from scheduling.domain.triggers.base import Trigger
-from scheduling.domain.triggers.registry import build_trigger
+from scheduling.domain.triggers.bounds import INSTANT
+from scheduling.domain.triggers.registry import TriggerSpec, build_trigger
 from scheduling.models import Calendar, Task
 from scheduling.services.blackouts import blacks_out_everything, read_calendar
 from scheduling.services.policies import policy_problems
@@ -28,12 +30,15 @@ _FIELD_OF = {"kind": "trigger", "anchor": "anchor_at", "at": "run_at"}
 
 def trigger_of(task: Task) -> Trigger:
     """Return the trigger that the task's fields describe; raises InvalidField with the model's field name."""
-    fields = {name: getattr(task, name) for name in TRIGGER_FIELDS}
-    spec = spec_of_task(task_id=task.pk, created_at=task.created_at if task.pk else None, **fields)
     try:
-        return build_trigger(spec)
+        return build_trigger(_spec_of(task))
     except InvalidField as error:
         raise InvalidField(_FIELD_OF.get(error.field, error.field), error.message, error.params) from error
+
+
+def _spec_of(task: Task) -> TriggerSpec:
+    fields = {name: getattr(task, name) for name in TRIGGER_FIELDS}
+    return spec_of_task(task_id=task.pk, created_at=task.created_at if task.pk else None, **fields)
 
 
 def find_problems(task: Task, *, calendars: Iterable[Calendar] | None = None) -> list[Problem]:
@@ -92,11 +97,28 @@ def _trigger_problems(task: Task) -> list[Problem]:
         trigger = trigger_of(task)
     except InvalidField as error:
         return [Problem(field=error.field, message=_(error.message) % error.params)]
-    if task.trigger == TriggerKind.ONCE and _schedule_changed(task):
-        now = timezone.now()
+    return _barren_problems(task, trigger) if _schedule_changed(task) else []
+
+
+def _barren_problems(task: Task, trigger: Trigger) -> list[Problem]:
+    """Return what keeps a schedule from ever firing; that its end has passed is no problem, it has finished."""
+    if task.trigger == TriggerKind.ONCE:
         # A few seconds of patience: "now" in somebody's form is past by the time it arrives.
-        if trigger.next_after(now - timedelta(seconds=60)) is None:
-            return [Problem(field="run_at", message=_("This moment has passed; choose one that lies ahead."))]
+        if trigger.next_after(timezone.now() - timedelta(seconds=60)) is not None:
+            return []
+        return [Problem(field="run_at", message=_("This moment has passed; choose one that lies ahead."))]
+    if task.trigger not in (TriggerKind.CRON, TriggerKind.INTERVAL):
+        return []
+    at_any_time = replace(_spec_of(task), starts_at=None, ends_at=None)
+    if task.trigger == TriggerKind.CRON and build_trigger(at_any_time).next_after(timezone.now()) is None:
+        message = _("“%(expression)s” never fires again: all its years have passed.")
+        return [Problem(field="cron_expression", message=message % {"expression": task.cron_expression})]
+    if task.starts_at is None or task.ends_at is None:
+        return []
+    # An interval without an anchor counts from when it is saved.
+    is_known = task.trigger == TriggerKind.CRON or task.anchor_at is not None
+    if is_known and trigger.next_after(task.starts_at - INSTANT) is None:
+        return [Problem(field="ends_at", message=_("There is no tick between the start and this end."))]
     return []
 
 

@@ -12,6 +12,7 @@ from scheduling.engine.partitions import create_ahead
 from scheduling.models import TaskClock
 from tests.browser.conftest import OpenPage
 from tests.factories import make_task, make_user
+from tests.support.waiting import wait_until
 from tests.web.api.work import end, ended, free_task, running
 
 pytestmark = [pytest.mark.processes]
@@ -26,6 +27,12 @@ def _days(conn: Connection) -> None:
 def look_now(page: Page) -> None:
     """Say that something happened, as a push does."""
     page.evaluate("document.dispatchEvent(new Event('rota:changed'))")
+
+
+def looked(page: Page) -> bool:
+    """The same, as the beginning of a condition."""
+    look_now(page)
+    return True
 
 
 def test_the_page_of_a_running_instance_shows_its_end(open_page: OpenPage) -> None:
@@ -52,6 +59,25 @@ def test_the_page_of_a_task_shows_a_new_run_and_keeps_what_is_typed(open_page: O
     look_now(page)
     expect(page.locator(".rota-run")).to_have_count(2)
     expect(page.locator('[name="name"]')).to_have_value("half a na")
+
+
+@pytest.mark.parametrize("path", ["taskinstance/", "task/{}/change/"])
+def test_a_page_whose_server_does_not_answer_says_so_in_words_until_it_does(open_page: OpenPage, path: str) -> None:
+    task = free_task()
+    ended(task)
+    page = open_page(make_user(superuser=True))
+    page.goto(f"/admin/scheduling/{path.format(task.pk)}")
+    notice = page.locator("[data-live-notice]")
+    expect(notice).to_be_hidden()
+    # In the page itself, since the browser would log an answer of the server as an error.
+    page.evaluate("window.asked = window.fetch; window.fetch = async () => new Response('', {status: 503})")
+    wait_until(lambda: looked(page) and notice.is_visible(), what="the page says so")
+    expect(notice).to_contain_text("The database does not answer.")
+    page.evaluate("window.fetch = window.asked")
+    wait_until(lambda: looked(page) and notice.is_hidden(), what="it has an answer again")
+    page.route("**/admin/scheduling/**", lambda route: route.fulfill(status=302, headers={"Location": "/admin/login/"}))
+    wait_until(lambda: looked(page) and notice.is_visible(), what="the page says so")
+    expect(notice).to_contain_text("You are logged out.")
 
 
 def test_the_next_fire_is_counted_down(open_page: OpenPage) -> None:

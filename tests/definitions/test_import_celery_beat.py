@@ -32,7 +32,7 @@ CREATE TABLE django_celery_beat_periodictask (id integer PRIMARY KEY, name varch
     start_time timestamp with time zone, priority integer, headers text, clocked_id integer, expire_seconds integer);
 INSERT INTO django_celery_beat_crontabschedule VALUES (1, '30', '2', '1-5', '*', '*', 'Europe/Berlin'),
     (2, '0', '0', 'mon', '1-15', '*', 'UTC');
-INSERT INTO django_celery_beat_intervalschedule VALUES (1, 2, 'hours'), (2, 500, 'microseconds');
+INSERT INTO django_celery_beat_intervalschedule VALUES (1, 2, 'hours'), (2, 500, 'microseconds'), (3, 2, 'fortnights');
 INSERT INTO django_celery_beat_clockedschedule VALUES
     (1, '2099-01-01 12:00:00+00:00'), (2, '2001-01-01 12:00:00+00:00');
 INSERT INTO django_celery_beat_solarschedule VALUES (1, 'sunset');
@@ -79,6 +79,7 @@ ROWS: list[dict[str, Any]] = [
     {"name": "dangling", "task": "a", "interval_id": 77},
     {"name": "no schedule", "task": "a"},
     {"name": "celery.backend_cleanup", "task": "celery.backend_cleanup", "crontab_id": 1},
+    {"name": "odd unit", "task": "a", "interval_id": 3},
 ]
 NAMES = "a:\n  function: tests.give\n  args: [value]\n"
 
@@ -175,10 +176,11 @@ def check(out: str, err: str) -> None:
         "skipped: 12 “dangling”: its schedule 77 is missing.",
         "skipped: 13 “no schedule”",
         "skipped: 14 “celery.backend_cleanup”",
+        "skipped: 15 “odd unit”: “fortnights” is no unit of an interval.",
         "note: 3 “once”: routing_key “x” is not carried over.",
         "note: 3 “once”: its message headers",
         "note: 1 “nightly”: params.function",
-        "14 read, 4 written, 10 skipped",
+        "15 read, 4 written, 11 skipped",
     ):
         assert line in err, err
 
@@ -208,7 +210,7 @@ def test_applying_stores_what_is_sound_and_skips_the_rest(names: str) -> None:
     _out, err = run("--apply", "--function-map", names)
     # Its function is registered nowhere here.
     assert "skipped: 1 “nightly”: params.function" in err
-    assert "14 read, 1 stored, 13 skipped" in err
+    assert "15 read, 1 stored, 14 skipped" in err
     task = Task.objects.get()
     assert (task.name, task.trigger, task.every_seconds) == ("every 2 h", "interval", 7200)
     _out, again = run("--apply", "--function-map", names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -56,7 +56,11 @@ def test_no_english_day_or_month_is_left_in_a_chinese_sentence() -> None:
         (cron("0-59 0-23 * * *"), 1440),
         (cron("* * * * * *"), 86400),
         (cron("0 0 * * mon"), 1 / 7),
-        (cron("0 0 1 1 *"), 0),
+        (cron("0 0 1 1 *"), 1 / 365),
+        (cron("0 0 1 * *"), 12 / 365),
+        (cron("* * * 3 *"), 31 * 1440 / 365),
+        (cron("0 0 0 1 1 ? 2090"), 0),
+        (cron("0 0 * * *", ends_at=MIDSUMMER + timedelta(days=3)), 1),
         (TriggerSpec(kind="interval", every_seconds=7200), 12),
         (TriggerSpec(kind="interval", every_seconds=0.1), 864_000),
         (TriggerSpec(kind="manual"), None),
@@ -65,7 +69,23 @@ def test_no_english_day_or_month_is_left_in_a_chinese_sentence() -> None:
 )
 def test_the_fires_of_a_day_are_estimated(spec: TriggerSpec, a_day: float | None) -> None:
     shown = preview(spec, after=MIDSUMMER).fires_per_day
-    assert shown == (None if a_day is None else pytest.approx(a_day, abs=0.5 / 7))
+    assert shown == (None if a_day is None else pytest.approx(a_day, rel=0.05))
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("0 0 * * *", "about 1 fire a day"),
+        ("0 0,6 * * *", "about 2 fires a day"),
+        ("0 0 * * mon-fri", "about 5 fires a week"),
+        ("0 0 * * mon", "about 1 fire a week"),
+        ("0 0 1 * *", "about one fire in 30 days"),
+        ("0 0 1 1 *", "about one fire in 365 days"),
+        ("0 0 29 2 *", "no fire within a year"),
+    ],
+)
+def test_how_often_a_rare_schedule_fires_is_said_in_days_and_never_as_nothing(expression: str, words: str) -> None:
+    assert preview(cron(expression), after=MIDSUMMER).rate_words == words
 
 
 @pytest.mark.parametrize(
@@ -153,7 +173,7 @@ def test_the_commands_table_says_what_is_skipped() -> None:
         (["--cron", "0 0 * * *", "--dst-gap", "jump"], "“jump” is not one of"),
         (["--cron", "0 0 * * *", "--after", "soon"], "“soon” is no moment"),
         (["--cron", "0 0 * * *", "--count", "-1"], "--count must be a number"),
-        (["--cron", "H 0 * * *"], "no id to draw it from"),
+        (["--cron", "H 0 * * *"], "“H” is drawn from a task's id; give one with --task-id."),
         (["--cron", "0 0 * *"], "this one has 4."),
     ],
 )

@@ -92,13 +92,14 @@ def test_the_table_names_each_instance_and_counts_them() -> None:
     call_command("simulate", *DAY, stdout=out)
     lines = out.getvalue().splitlines()
     assert lines[0].split() == ["2026-01-05", "Mon", "12:00:00", "+08:00", "hourly", "succeeded"]
-    assert lines[-1] == "1 tasks: 2 succeeded"
+    assert lines[-1] == "1 task: 2 succeeded"
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--from", "2026-02-01", "--until", "2026-01-01"], "before --from"),
+        (["--from", "0001-01-01", "--until", "2026-01-01"], "--from: Choose a moment between the years"),
         (["--from", "yesterday", "--until", "2026-01-01"], "“yesterday” is no moment"),
         ([*DAY, "--task", "nobody"], "no task “nobody”"),
         ([*DAY, "--task", "twin"], "NAMESPACE/twin"),

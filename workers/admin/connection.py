@@ -13,16 +13,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts.admin.base import RoleAwareAdmin, may_in
+from accounts.admin.base import may_in
+from accounts.admin.definitions import DefinitionAdmin
 from accounts.admin.filters import NamespaceFilter
-from accounts.permissions import permitted_namespaces
 from accounts.roles import Action
 from workers.admin.connection_form import ConnectionForm, masked_url
 from workers.models import Connection
 
 
 @admin.register(Connection)
-class ConnectionAdmin(RoleAwareAdmin):
+class ConnectionAdmin(DefinitionAdmin):
     """The connections of the reader's namespaces; the passwords in them are never shown."""
 
     form = ConnectionForm
@@ -36,6 +36,7 @@ class ConnectionAdmin(RoleAwareAdmin):
     sortable_by = ("name",)
     actions = None
     fields = ("namespace", "name", "url")
+    readonly_fields = ("url_shown",)
 
     @admin.display(description=_("URL"))
     def url_shown(self, connection: Connection) -> SafeString:
@@ -48,22 +49,11 @@ class ConnectionAdmin(RoleAwareAdmin):
             return ("namespace", "name", "url_shown")
         return self.fields
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> tuple[str, ...]:
-        """A connection stays in its namespace, where its tasks are."""
-        return ("url_shown",) if obj is None else ("namespace", "url_shown")
-
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Write the URL on one line, and offer only namespaces that the reader may change."""
+        """Write the URL on one line."""
         if db_field.name == "url":
             kwargs["widget"] = UnfoldAdminTextInputWidget({"class": "rota-code", "autocomplete": "off"})
-        if db_field.name == "namespace":
-            kwargs["queryset"] = permitted_namespaces(request.user, Action.ADMINISTER).distinct()
         return super().formfield_for_dbfield(db_field, request, **kwargs)
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Fill in the namespace when there is one only."""
-        allowed = list(permitted_namespaces(request.user, Action.ADMINISTER)[:2])
-        return {"namespace": allowed[0].pk} if len(allowed) == 1 else {}
 
     def save_model(self, request: HttpRequest, obj: Connection, form: Any, change: bool) -> None:
         """Store it, when the reader may change definitions of its namespace."""

@@ -134,7 +134,7 @@ class ExecutionAdmin(LedgerAdmin):
             "execution": lambda each: each.pk,
             "instance": lambda each: each.instance_id,
             "task": lambda each: ledger_row(each).task,
-            "namespace": lambda each: ledger_row(each).namespace,
+            "namespace": lambda each: ledger_row(each).namespace_name,
             "state": lambda each: str(each.state),
             "attempt": lambda each: each.attempt,
             "node": lambda each: each.__dict__[_NODE],

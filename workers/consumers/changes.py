@@ -14,7 +14,8 @@ from django.db import DatabaseError
 from accounts.models import User
 from scheduling.push.changes import CHANGES, GAP_SECONDS
 from scheduling.push.ears import ears
-from workers.consumers.log import ASK_AGAIN_SECONDS, NOT_LOGGED_IN, TRY_AGAIN
+from workers.consumers.absence import TRY_AGAIN
+from workers.consumers.log import ASK_AGAIN_SECONDS, NOT_LOGGED_IN
 from workers.consumers.visitor import visitor_of
 
 logger = logging.getLogger(__name__)

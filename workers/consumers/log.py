@@ -22,6 +22,7 @@ from django.db import DatabaseError
 
 from accounts.models import User
 from scheduling.push.ears import ears
+from workers.consumers.absence import TRY_AGAIN
 from workers.consumers.log_rows import Look, look, renew_watch
 from workers.consumers.visitor import Followed, followed, visitor_of
 from workers.engine.watch_log import WATCH_SECONDS, log_group
@@ -35,7 +36,7 @@ LOOK_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 30.0
 
 #: Close codes: those below 4000 are of RFC 6455, the others name HTTP's status.
-DONE, TRY_AGAIN, BAD_REQUEST, NOT_LOGGED_IN, NOT_HERE = 1000, 1013, 4400, 4401, 4404
+DONE, BAD_REQUEST, NOT_LOGGED_IN, NOT_HERE = 1000, 4400, 4401, 4404
 
 _MOST = 2**31 - 1
 _BIGGEST_ID = 2**63 - 1

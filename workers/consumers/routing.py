@@ -9,6 +9,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import URLRouter
 from django.urls import re_path
 
+from workers.consumers.absence import DatabaseAbsence
 from workers.consumers.changes import ChangesConsumer
 from workers.consumers.log import NOT_HERE, LogConsumer
 from workers.consumers.origin import SameOrigin
@@ -26,10 +27,10 @@ class NothingHere(AsyncWebsocketConsumer):
 
 
 def websocket_application() -> Any:
-    """Return the ASGI application of all websockets: same origin, then the log-in, then the address."""
+    """Return the ASGI application of all websockets: same origin, then the database, the log-in, then the address."""
     routes = [
         re_path(r"^ws/executions/(?P<execution_id>[0-9]+)/log/?$", LogConsumer.as_asgi()),
         re_path(r"^ws/changes/?$", ChangesConsumer.as_asgi()),
         re_path(r"^.*$", NothingHere.as_asgi()),
     ]
-    return SameOrigin(AuthMiddlewareStack(URLRouter(routes)))
+    return SameOrigin(DatabaseAbsence(AuthMiddlewareStack(URLRouter(routes))))

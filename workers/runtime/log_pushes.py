@@ -15,7 +15,7 @@ import psycopg
 
 from scheduling.db import Connection, close_quietly, own_connection
 from scheduling.push.pool import close_pool
-from scheduling.push.send import send_pushes
+from scheduling.push.send import push_or_warn
 from workers.engine.watch_log import log_group, watched
 
 logger = logging.getLogger(__name__)
@@ -28,9 +28,6 @@ UNWATCHED_SECONDS = 1.0
 
 #: A connection that was not needed for so long is closed.
 IDLE_SECONDS = 60.0
-
-#: How long a push may take, in seconds; what takes longer is lost, and readers look by themselves.
-PUSH_SECONDS = 5.0
 
 #: More than this is not asked about at once; such a worker runs short work that nobody follows.
 MOST_IDS = 2000
@@ -98,9 +95,5 @@ class LogPushes:
             return None, False
         if not wanted:
             return conn, False
-        try:
-            runner.run(asyncio.wait_for(send_pushes(log_group(number) for number in wanted), PUSH_SECONDS))
-        except Exception as error:  # noqa: BLE001 - whatever a layer raises, the readers look by themselves
-            said = str(error).strip() or type(error).__name__
-            logger.warning("log pushes: %s", said, extra={"action": "push"})
+        push_or_warn(runner, [log_group(number) for number in wanted], "log pushes")
         return conn, True

@@ -7,8 +7,24 @@ import { listen } from "./changes.js";
 
 const SOONEST = 1000;
 const LONGEST_PAUSE = 60;
+const TIMEOUT = 12_000;
 
 const withoutTokens = (html) => html.replaceAll(/name="csrfmiddlewaretoken" value="[^"]*"/g, "");
+
+// Where the page says, in words, that it does not get an answer.
+const notice = document.querySelector("[data-live-notice]");
+const silent = new Map();
+
+const say = (part, what) => {
+  part.classList.toggle("rota-stale", what !== "");
+  silent.set(part, what);
+  const reason = [...silent.values()].find((each) => each !== "") ?? "";
+  const text = reason && notice?.dataset[reason];
+  if (notice && notice.textContent !== text) {
+    notice.textContent = text;
+    notice.hidden = text === "";
+  }
+};
 
 const isSelecting = (part) => {
   const selection = document.getSelection();
@@ -32,8 +48,12 @@ export const poll = (part, { address, seconds, isBusy, show }) => {
   const busy = () => document.hidden || isSelecting(part) || isBusy();
 
   const take = async (answer) => {
+    if (answer.type === "opaqueredirect") {
+      // It leads to the log-in: the session is over.
+      throw new Error("out");
+    }
     if (!answer.ok) {
-      throw new Error(`${answer.status}`);
+      throw new Error(answer.status === 503 ? "slow" : "gone");
     }
     const html = await answer.text();
     if (answer.headers.get("Rota-Live") === "ended") {
@@ -54,14 +74,18 @@ export const poll = (part, { address, seconds, isBusy, show }) => {
     }
     asking = true;
     askedAt = Date.now();
+    let silence = "";
     try {
-      // A redirect leads to the log-in: the session is over, and what is shown stays.
-      await take(await fetch(address, { headers: { "Rota-Fragment": "1" }, redirect: "error" }));
+      await take(await fetch(address, {
+        headers: { "Rota-Fragment": "1" }, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT),
+      }));
       failures = 0;
-    } catch {
+    } catch (error) {
       failures += 1;
+      silence = ["out", "slow"].includes(error.message) ? error.message : "gone";
     }
-    part.classList.toggle("rota-stale", failures > 1);
+    // One failure is not worth a word: a server that is started anew is back before the next one.
+    say(part, failures > 1 ? silence : "");
     asking = false;
     inAWhile();
   };

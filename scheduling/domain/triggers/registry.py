@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from scheduling.domain.errors import InvalidField, gettext_noop
+from scheduling.domain.moments import check_moment
 from scheduling.domain.policies import TriggerKind
 from scheduling.domain.triggers.base import Trigger
 from scheduling.domain.triggers.bounds import BoundedTrigger
@@ -64,8 +65,8 @@ def build_trigger(spec: TriggerSpec) -> Trigger:
     find_zone(spec.timezone)
     for name in ("anchor", "at", "starts_at", "ends_at"):
         moment: datetime | None = getattr(spec, name)
-        if moment is not None and moment.utcoffset() is None:
-            raise InvalidField(name, gettext_noop("This moment needs a time zone."))
+        if moment is not None:
+            check_moment(name, moment)
     if spec.starts_at is not None and spec.ends_at is not None and spec.ends_at < spec.starts_at:
         raise InvalidField("ends_at", gettext_noop("The end lies before the start."))
     trigger = builder(spec)

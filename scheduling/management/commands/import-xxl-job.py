@@ -32,18 +32,19 @@ class Command(ImportCommand):
         super().add_arguments(parser)
         parser.add_argument(
             "--timezone",
-            default=settings.TIME_ZONE,
+            default=None,
             metavar="ZONE",
-            help="in which XXL-JOB's server ran, because no dump says it (default: %(default)s)",
+            help=f"in which XXL-JOB's server ran, because no dump says it (default: {settings.TIME_ZONE})",
         )
 
     def read(self, functions: FunctionMap, options: dict[str, Any]) -> Imported:
         """Return what the dump holds."""
-        zone = options["timezone"]
+        zone = options["timezone"] or settings.TIME_ZONE
         try:
             find_zone(zone)
         except InvalidField as error:
             raise CommandError(str(error)) from error
-        self.stderr.write(f"Expressions are read on the wall clock of {zone}; --timezone says otherwise.")
+        if options["timezone"] is None:
+            self.stderr.write(f"Expressions are read on the wall clock of {zone}; --timezone ZONE names another.")
         rows = read_xxl_rows(Path(options["dump"]))
         return import_xxl_job(rows, functions=functions, namespace=options["namespace"], timezone=zone)

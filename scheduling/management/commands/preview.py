@@ -7,11 +7,13 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from scheduling.domain.errors import InvalidField
 from scheduling.domain.policies import TriggerKind
 from scheduling.domain.triggers.cron import DstFold, DstGap
+from scheduling.domain.triggers.cron_expression import uses_hash
 from scheduling.domain.triggers.registry import TriggerSpec
 from scheduling.management.moments import read_moment
 from scheduling.services.preview import MOST_FIRES, Preview, preview
@@ -44,6 +46,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Compute and print."""
         count = _count(options["count"])
+        if not options["task_id"] and uses_hash(options["cron"]):
+            raise CommandError(_("“H” is drawn from a task's id; give one with --task-id."))
         spec = TriggerSpec(
             kind=TriggerKind.CRON,
             cron_expression=options["cron"],
@@ -77,8 +81,8 @@ class Command(BaseCommand):
             )
         for note in shown.notes:
             self.stdout.write(note)
-        if shown.fires_per_day is not None:
-            self.stdout.write(_("About %(number)s fires a day.") % {"number": f"{shown.fires_per_day:.4g}"})
+        if shown.rate_words:
+            self.stdout.write(f"{capfirst(shown.rate_words)}.")
 
 
 def _count(text: str) -> int:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from django.core.management.base import BaseCommand, CommandError
 from django.db import ProgrammingError
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from scheduling.management.moments import read_moment
 from scheduling.management.own_checks import OWN_CHECKS
@@ -103,7 +104,10 @@ class Command(BaseCommand):
             self.stdout.write(f"{shown}  {one.task:<{names}}  {one.state:<9}  {_note(one)}".rstrip())
         counts = Counter(one.state for one in happened)
         summary = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or _("nothing happens")
-        self.stdout.write(_("%(tasks)d tasks: %(summary)s") % {"tasks": tasks, "summary": summary})
+        self.stdout.write(
+            ngettext("%(tasks)d task: %(summary)s", "%(tasks)d tasks: %(summary)s", tasks)
+            % {"tasks": tasks, "summary": summary}
+        )
 
 
 def _tasks(wanted: Sequence[str]) -> list[Task]:

@@ -129,6 +129,13 @@ def test_the_ledger_is_linked_from_the_task_and_shows_what_is_to_come(root: Clie
     assert [str(row["state"]).count("upcoming") for row in response.context["rows"]] == [1, 1, 1]
 
 
+def test_a_mistake_in_a_period_stands_at_the_field_where_it_was_made(root: Client, hourly: Task) -> None:
+    early = root.get(page("ledger", hourly), {"from_at": "0001-01-01T00:00", "until_at": "2026-11-01T00:00"})
+    assert list(early.context["form"].errors) == ["from_at"]
+    backwards = root.get(page("ledger", hourly), {"from_at": "2026-11-03T00:00", "until_at": "2026-11-01T00:00"})
+    assert list(backwards.context["form"].errors) == ["until_at"]
+
+
 def test_an_unexplained_tick_is_shown_loudly(root: Client, hourly: Task) -> None:
     SchedulePeriod.objects.filter(task=hourly).update(begins_at=datetime.now(UTC) - timedelta(hours=5))
     response = root.get(page("ledger", hourly))

@@ -61,6 +61,10 @@ def all_alive() -> None:
     make_registration(callers_connection())
 
 
+def test_the_bare_address_of_the_server_leads_to_the_first_page(root: Client) -> None:
+    assert root.get("/").headers["Location"] == INDEX
+
+
 def test_a_fresh_installation_shows_numbered_steps_and_no_chart(root: Client) -> None:
     page = html_of(root)
     for step in ("Start a scheduler", "Start a worker", "Create a task", "Let it run"):

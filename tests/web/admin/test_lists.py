@@ -15,7 +15,7 @@ from django.test import AsyncClient, Client
 from django.urls import reverse
 
 from accounts.admin.csv_export import BATCH, csv_lines, harmless
-from accounts.models import User
+from accounts.models import Namespace, User
 from accounts.roles import Role
 from scheduling.models import TaskInstance
 from tests.factories import make_task, make_user
@@ -51,6 +51,14 @@ def export(client: Client, name: str = "scheduling_taskinstance_export", **query
 def test_every_list_of_work_can_be_had_as_csv(root: Client, name: str) -> None:
     make_execution(make_instance(make_task()))
     assert len(export(root, name)) == 1
+
+
+@pytest.mark.parametrize("name", ["scheduling_taskinstance_export", "workers_execution_export"])
+def test_the_file_calls_a_namespace_by_the_name_that_commands_and_the_api_know(root: Client, name: str) -> None:
+    task = make_task(namespace="finance")
+    Namespace.objects.filter(name="finance").update(title="Money matters")
+    make_execution(make_instance(task))
+    assert [row["namespace"] for row in export(root, name)] == ["finance"]
 
 
 def test_the_file_holds_all_rows_that_match_beyond_the_page(root: Client) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from accounts.models import User
+from accounts.models import Namespace, User
+from accounts.roles import Role
 from scheduling.models import Task, TaskInstance, TaskRevision
-from tests.factories import make_task
+from tests.factories import make_task, make_user
 from tests.processes import functions  # noqa: F401 - importing registers tests.divide
 from tests.support.threads import at_once
 from tests.web.api.client import Answer, Client, client_of
@@ -20,6 +21,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("cron_expression", {"trigger": "cron", "cron_expression": "61 * * * *"}),
     ("cron_expression", {"trigger": "cron", "cron_expression": ""}),
     ("cron_expression", {"trigger": "cron", "cron_expression": "every day"}),
+    ("cron_expression", {"trigger": "cron", "cron_expression": "0 0 0 1 1 ? 1999"}),
     ("timezone", {**CRON, "timezone": "Mars/Olympus"}),
     ("trigger", {"trigger": "moon"}),
     ("every_seconds", {"trigger": "interval"}),
@@ -31,6 +33,11 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("run_at", {"trigger": "once", "run_at": "2030-01-01T00:00:00"}),
     ("run_at", {"trigger": "once", "run_at": "tomorrow"}),
     ("ends_at", {**CRON, "starts_at": "2030-01-02T00:00:00Z", "ends_at": "2030-01-01T00:00:00Z"}),
+    ("ends_at", {**CRON, "starts_at": "2030-01-02T01:00:00Z", "ends_at": "2030-01-02T23:00:00Z"}),
+    ("starts_at", {**CRON, "starts_at": "0001-01-01T00:00:00Z"}),
+    ("ends_at", {**CRON, "ends_at": "9999-12-31T23:59:59Z"}),
+    ("run_at", {"trigger": "once", "run_at": "9999-12-31T23:59:59Z"}),
+    ("anchor_at", {"trigger": "interval", "every_seconds": 60, "anchor_at": "0001-01-01T00:00:00Z"}),
     ("handler", {"handler": "htpp"}),
     ("handler", {"handler": ""}),
     ("params", {"params": {}}),
@@ -51,6 +58,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("max_attempts", {"max_attempts": 0}),
     ("priority", {"priority": 101}),
     ("queue", {"queue": "two words"}),
+    ("queue", {"queue": "node:"}),
     ("overlap", {"overlap": "maybe"}),
     ("timeout_seconds", {"timeout_seconds": 0}),
     ("crom_expression", {"crom_expression": "0 0 * * *"}),
@@ -88,6 +96,12 @@ def test_everything_that_is_wrong_is_told_at_once_and_at_its_place(api: Client) 
     assert problems["params"]["url"] == ["Field required"]
     assert set(problems["params"]["headers"]) == {"a"}
     assert "exists" in problems["name"][0]
+
+
+@pytest.mark.parametrize("path", ["tasks/99999999/", "instances/99999999/", "executions/99999999/", "pools/99999999/"])
+def test_what_does_not_exist_is_said_in_the_words_of_people(api: Client, path: str) -> None:
+    answer = api.get(path)
+    assert (answer.status, answer.json) == (404, {"detail": "It does not exist, or you may not see it."})
 
 
 def test_a_misspelt_handler_and_field_get_a_suggestion(api: Client) -> None:
@@ -239,3 +253,32 @@ def test_of_two_who_take_a_name_at_the_same_moment_one_is_told_that_it_is_taken(
             if answer.status == 400:
                 assert set(answer.json) == {"name"}
     SOUND["name"] = "sound"
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_moment_at_the_end_of_the_calendar_is_refused_by_name_wherever_a_period_is_asked_for(
+    api: Client, moment: str
+) -> None:
+    task = make_task(trigger="cron", cron_expression="0 * * * *")
+    inside = "2026-11-01T00:00:00Z"
+    asked = {"from": inside, "until": inside, ("from" if moment < inside else "until"): moment}
+    query = "&".join(f"{name}={value}" for name, value in asked.items())
+    assert "between the years" in str(api.get(f"tasks/{task.pk}/ledger/?{query}").problems())
+    assert "between the years" in str(api.post("backfills/", {"task": task.pk, **asked}).problems())
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("tasks/", SOUND),
+        ("pools/", {"name": "database", "slots": 2}),
+        ("calendars/", {"name": "office days", "rules": []}),
+    ],
+)
+def test_without_a_namespace_called_default_it_has_to_be_said_where_something_belongs(
+    history: None, path: str, body: dict[str, Any]
+) -> None:
+    api = client_of(make_user("ada", other=Role.ADMINISTRATOR))
+    Namespace.objects.filter(name="default").delete()
+    assert "default" in api.post(path, body).problems()["namespace"][0]
+    assert api.post(path, {**body, "namespace": "other"}).status == 201

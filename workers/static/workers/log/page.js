@@ -157,7 +157,10 @@ const start = (root) => {
     event.preventDefault();
     const input = jump.querySelector("input");
     const wanted = input.value.trim();
-    const hours = /^(\d{1,2}):(\d{2})(?::(\d{2}))?$/.exec(wanted);
+    const hours = /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/.exec(wanted);
+    if (notice.textContent === words.jump) {
+      say("");
+    }
     let moment = NaN;
     if (/^#?L?\d+$/i.test(wanted)) {
       goTo(Number(wanted.replace(/\D/g, "")));
