@@ -1,6 +1,8 @@
 """The trigger that fires each time a fixed span of elapsed time has passed."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from scheduling.domain.triggers.base import in_utc
 
@@ -31,3 +33,8 @@ class IntervalTrigger:
         if end <= start:
             return 0
         return (end - self._anchor) // self._every - (start - self._anchor) // self._every
+
+    def counts_between(self, moments: Sequence[datetime]) -> list[int]:
+        """Count the fires later than each of ``moments`` (in UTC, ascending) and not later than the next one."""
+        periods = [(moment - self._anchor) // self._every for moment in moments]
+        return [after - before for before, after in pairwise(periods)]
