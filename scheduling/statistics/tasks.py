@@ -128,12 +128,12 @@ def task_figures(
 ) -> list[TaskFigures]:
     """Return the first ``limit`` tasks of ``scope`` in ``order``, over the same time as the chart.
 
-    Two queries; what takes long is remembered for a while.
+    One query, or three where no scheduler keeps sums of this range up to this hour; what takes long is remembered.
     """
     since = slots_of(span, now=now, zone=zone).begins_at
     found: dict[int, TaskFigures] = {}
     for place, task_id, namespace, name, deleted, *row in _read.get(
-        (scope, since, order, limit), lambda: _rows(scope, since, order, limit)
+        (scope, since, order, limit), lambda: _rows(scope, since, now, order, limit)
     ):
         line = found.get(place)
         if line is None:
@@ -142,20 +142,25 @@ def task_figures(
     return list(found.values())
 
 
-def _rows(scope: Scope, since: datetime, order: TaskOrder, limit: int) -> list[tuple[Any, ...]]:
+def _rows(scope: Scope, since: datetime, now: datetime, order: TaskOrder, limit: int) -> list[tuple[Any, ...]]:
     """Return the classes of the first tasks, by the sums where there are some."""
     conn = callers_connection()
     params = {**scope.params, "since": since, "since_day": _midnight(since), "order": order.value, "limit": limit}
-    # Of a single task its own few rows are read.
-    known = None if scope.task_id is not None else conn.execute(_SUMS, {"since": since}).fetchone()
-    if known is not None:
-        sums = {"sums": known[0], "from": known[1], "first_day": _midnight(known[1])}
-        rows = conn.execute(_TASKS, params | sums).fetchall()
-        if rows[0][0]:
-            return [row[1:] for row in rows if row[1] is not None]
-        # A scheduler has moved them on, or thrown them away, since we looked.
-    rows = conn.execute(_TASKS, params | {"sums": None, "from": since, "first_day": _midnight(since)}).fetchall()
-    return [row[1:] for row in rows if row[1] is not None]
+
+    def read(sums: datetime | None, begin: datetime) -> list[tuple[Any, ...]] | None:
+        parts = {"sums": sums, "from": begin, "first_day": _midnight(begin)}
+        rows = conn.execute(_TASKS, params | parts).fetchall()
+        # None: the sums are not those that were meant; a scheduler moves them on, and sometimes throws them away.
+        return [row[1:] for row in rows if row[1] is not None] if rows[0][0] else None
+
+    rows = None
+    # Of a single task its own few rows are read. Else there are sums most often, and asking for them costs as much as
+    # trying.
+    if scope.task_id is None:
+        rows = read(since, now.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
+        if rows is None and (known := conn.execute(_SUMS, {"since": since}).fetchone()) is not None:
+            rows = read(*known)
+    return rows if rows is not None else read(None, since) or []
 
 
 def _midnight(moment: datetime) -> datetime:
