@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,9 +20,12 @@ from scheduling.engine.fold_statistics import STATISTICS_LOCK, fold_statistics
 from scheduling.engine.forget import forget_statistics
 from scheduling.engine.rebuild_statistics import rebuild_statistics
 from scheduling.models import StatSum, Task
+from scheduling.runtime.loop import SchedulerLoop
 from scheduling.runtime.task_sums import keep_sums, sums_are_late
+from scheduling.runtime.upkeep import upkeep_maintainers
 from scheduling.statistics import Scope, TaskOrder, task_figures
 from tests.factories import make_namespace, make_task, make_user
+from tests.support.waiting import wait_until
 
 ALL = Scope(namespace_ids=None)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -166,6 +170,17 @@ def test_a_scheduler_makes_the_sums_of_the_ranges_that_people_look_at_and_no_oth
     assert old not in known
     assert set(known.values()) == {now.replace(minute=0, second=0, microsecond=0)}
     assert not sums_are_late(conn)
+
+
+def test_a_running_scheduler_keeps_the_sums(conn: Connection) -> None:
+    loop = SchedulerLoop(maintainers=upkeep_maintainers())
+    thread = Thread(target=loop.run)
+    thread.start()
+    try:
+        wait_until(lambda: not sums_are_late(conn), what="the sums are there")
+    finally:
+        loop.stop()
+        thread.join()
 
 
 def test_who_comes_while_somebody_folds_leaves_the_sums_alone(conn: Connection) -> None:
