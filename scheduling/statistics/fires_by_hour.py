@@ -191,11 +191,18 @@ def _keeps_full_hours(zone: str, since: datetime, until: datetime) -> bool:
     return known.first_change(begin, end) is None and not known.offset_at(begin) % HOUR
 
 
+@lru_cache(maxsize=4)
+def _before_hours(first_day: datetime, days: int) -> tuple[int, ...]:
+    """Return the last microsecond before each hour of so many days, and before the day after them."""
+    first = (first_day - EPOCH) // INSTANT - 1
+    return tuple(first + hour * (HOUR // INSTANT) for hour in range(24 * days + 1))
+
+
 @lru_cache(maxsize=1 << 13)
 def _fires_of_days(trigger: Trigger, first_day: datetime, days: int) -> tuple[int, ...]:
     """Return how many fires each hour of so many days of UTC has."""
     if isinstance(trigger, IntervalTrigger):
-        return tuple(trigger.counts_between([first_day + hour * HOUR - INSTANT for hour in range(24 * days + 1)]))
+        return tuple(trigger.counts_between(_before_hours(first_day, days)))
     counts = [0] * (24 * days)
     for day in range(days):
         for hour, count in _fires_of_day(trigger, first_day + day * DAY):
