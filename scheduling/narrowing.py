@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, TypeVar
 
-from django.db.models import Case, QuerySet, Subquery, Value, When
+from django.db.models import Case, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.lookups import IsNull
 
 from scheduling.db import callers_connection
+from scheduling.models import Task
 
 Q = TypeVar("Q", bound=QuerySet[Any])
 
@@ -18,6 +19,9 @@ FEW_TASKS = 500
 
 #: Ids may repeat, once for each version of a task; more rows than this are not looked at.
 MOST_REPEATED = 4 * FEW_TASKS
+
+#: So many tasks are named where that is all there is to say about a row.
+MOST_NAMED = 5000
 
 # A skip from each queue to the next one; DISTINCT would read every task.
 _QUEUES = """
@@ -39,6 +43,17 @@ def queues_in_use(namespace_ids: Collection[int] | None, *, most: int) -> list[s
     return [row[0] for row in callers_connection().execute(_QUEUES, params).fetchall()]
 
 
+def narrow_to_rows_of(history: Q, tasks: QuerySet[Task]) -> Q:
+    """Keep the rows of ``tasks``, of which there may be many.
+
+    Up to `MOST_NAMED` of them are named: the server looks a row up among them in no time.
+    """
+    ids = list(tasks.order_by().values_list("pk", flat=True)[: MOST_NAMED + 1])
+    if len(ids) <= MOST_NAMED:
+        return history.filter(task_id__in=sorted(ids))
+    return _where(history, tasks.filter(pk=OuterRef("task_id")))
+
+
 def narrow_to_tasks(history: Q, task_ids: QuerySet[Any, Any], *, also: QuerySet[Any]) -> Q:
     """Keep the rows whose task is among ``task_ids``, a query of ids that may repeat.
 
@@ -49,6 +64,10 @@ def narrow_to_tasks(history: Q, task_ids: QuerySet[Any, Any], *, also: QuerySet[
     found = list(task_ids.order_by()[: MOST_REPEATED + 1])
     if len(found) <= MOST_REPEATED and len(few := set(found)) <= FEW_TASKS:
         history = history.filter(task_id__in=sorted(few))
+    return _where(history, also)
+
+
+def _where(history: Q, also: QuerySet[Any]) -> Q:
     name = f"of_these_tasks_{len(history.query.annotations)}"
     found_one = IsNull(Subquery(also.order_by().annotate(one=Value(1)).values("one")[:1]), False)
     return history.alias(**{name: Case(When(found_one, then=True), default=False)}).filter(**{name: True})

@@ -116,6 +116,10 @@ class RoleAwareAdmin(ModelAdmin):
             response.template_name = "admin/list_rows.html"
         return response
 
+    def page_rows(self, request: HttpRequest, queryset: QuerySet[Any], first: int, last: int) -> list[Any]:
+        """Return the rows of a list from ``first`` to before ``last``. To be overridden for a quicker way."""
+        return list(queryset[first:last])
+
     def prepare_rows(self, request: HttpRequest, rows: Sequence[Any]) -> None:
         """Fetch what the rows of one page need beside themselves. To be overridden."""
 

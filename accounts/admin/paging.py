@@ -22,7 +22,8 @@ class UncountedChangeList(ChangeList):
     """Reads one row more than it shows, which answers "is there a next page?" without COUNT(*).
 
     On a history of millions of rows a count reads all of them; this reads one page. The admin's method
-    ``prepare_rows(request, rows)`` can then fetch what the page's rows need, with one query for all of them.
+    ``page_rows(request, queryset, first, last)`` says how these rows are found, and ``prepare_rows(request, rows)`` can
+    then fetch what they need, with one query for all of them.
     """
 
     page_num: int
@@ -33,7 +34,7 @@ class UncountedChangeList(ChangeList):
         self.page_num = max(self.page_num, 1)
         size = self.list_per_page
         first = (self.page_num - 1) * size
-        rows = list(self.queryset[first : first + size + 1])
+        rows = self.model_admin.page_rows(request, self.queryset, first, first + size + 1)
         self.has_next = len(rows) > size
         self.result_list = rows[:size]
         self.model_admin.prepare_rows(request, self.result_list)

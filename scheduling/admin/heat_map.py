@@ -60,7 +60,10 @@ def heat_map(
         local = hour.astimezone(zone)
         places.setdefault((f"{local:%H:%M}", local.date()), []).append(hour)
     sums = {place: sum(counts.get(hour, 0) for hour in each) for place, each in places.items()}
-    steps = _steps(max(sums.values(), default=0))
+    highest = max(sums.values(), default=0)
+    # Numbers that are all large are told from one another, too, but not as if a few percent were a great deal.
+    lowest = max(1, min([highest // SHADES, *filter(None, sums.values())]))
+    steps = _steps(lowest, highest)
     days = sorted({day for _time, day in places})
     cells = {
         place: Cell(
@@ -75,14 +78,17 @@ def heat_map(
     return HeatMap(
         days=days,
         rows=[(time, [cells.get((time, day)) for day in days]) for time in times],
-        legend=[(_shade(most, steps), least + 1, most) for least, most in zip([0, *steps], steps, strict=False)],
+        legend=[
+            (_shade(most, steps), least + 1, most) for least, most in zip([lowest - 1, *steps], steps, strict=False)
+        ],
         total=sum(sums.values()),
     )
 
 
-def _steps(highest: int) -> list[int]:
+def _steps(lowest: int, highest: int) -> list[int]:
     """Return the most that each shade stands for; each stands for about as many times more than the one before."""
-    return sorted({max(1, round(highest ** (number / SHADES))) for number in range(1, SHADES + 1)})
+    times = highest / lowest
+    return sorted({max(lowest, round(lowest * times ** (number / SHADES))) for number in range(1, SHADES + 1)})
 
 
 def _shade(count: int, steps: Sequence[int]) -> int:

@@ -35,15 +35,14 @@ from scheduling.admin.instance_page import instance_facts
 from scheduling.admin.instance_stop import CONFIRMED, comment_of, confirmation
 from scheduling.admin.instance_waiting import prepare_waiting_words, state_cell
 from scheduling.admin.ledger_row import ledger_row, prepare_ledger_rows
+from scheduling.admin.newest_days import page_of
 from scheduling.admin.param_values import JsonTextField
 from scheduling.admin.params_form import masked_params
 from scheduling.admin.report import first_of
 from scheduling.domain.handlers import catalogue
 from scheduling.instance_relations import entry_of, handler_and_params_of
 from scheduling.models import Backfill, Task, TaskInstance
-
-#: A word in the search box stands for at most so many tasks.
-MOST_TASKS = 500
+from scheduling.narrowing import narrow_to_rows_of
 
 _BIGGEST_ID = 2**63 - 1
 
@@ -149,7 +148,11 @@ class TaskInstanceAdmin(LedgerAdmin):
         if number is not None:
             return (queryset.filter(id=number) if number <= _BIGGEST_ID else queryset.none()), False
         named = Task.objects.visible_to(request.user).filter(name__icontains=term)
-        return queryset.filter(task_id__in=list(named.values_list("pk", flat=True)[:MOST_TASKS])), False
+        return narrow_to_rows_of(queryset, named), False
+
+    def page_rows(self, request: HttpRequest, queryset: QuerySet[Any], first: int, last: int) -> list[Any]:
+        """Return the rows of a page, the latest days first."""
+        return page_of(request, queryset, first, last)
 
     def prepare_rows(self, request: HttpRequest, rows: Sequence[TaskInstance]) -> None:
         """Find the names of tasks and namespaces, and what is waited for, for the whole page."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from scheduling.db import Connection
+from scheduling.engine.fold_statistics import STATISTICS_LOCK
 
 #: In one statement, so that no lock is held for long.
 BATCH = 5000
@@ -48,6 +49,12 @@ DELETE FROM rota_stat_day WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM rota_stat_day WHERE day < %(before)s LIMIT %(limit)s))
 """
 
+# Sums by task that reach further back than the statistics that they are made of.
+_SUMS = """
+WITH gone AS (DELETE FROM rota_stat_window WHERE since < %(before)s RETURNING since)
+DELETE FROM rota_stat_sum s USING gone g WHERE s.since = g.since
+"""
+
 
 def forget_run_keys(conn: Connection, *, before: datetime) -> int:
     """Delete the idempotency keys that were used, and whose instance was meant for, earlier than ``before``."""
@@ -61,6 +68,10 @@ def forget_definitions(conn: Connection, *, before: datetime) -> int:
 
 def forget_statistics(conn: Connection, *, before: datetime) -> int:
     """Delete the statistics of hours and days that began earlier than ``before``; return how many rows."""
+    with conn.transaction():
+        # Nobody may be adding to them.
+        conn.execute("SELECT pg_advisory_xact_lock(%s)", [STATISTICS_LOCK])
+        conn.execute(_SUMS, {"before": before})
     return _in_batches(conn, _HOURS, before) + _in_batches(conn, _DAYS, before)
 
 

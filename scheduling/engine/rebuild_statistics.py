@@ -14,6 +14,9 @@ _EMPTY = (
     "DELETE FROM rota_stat_delta WHERE hour >= %(since)s",
     "DELETE FROM rota_stat_hour WHERE hour >= %(since)s",
     "DELETE FROM rota_stat_day WHERE day >= %(since)s",
+    # Schedulers make these anew from the others.
+    "DELETE FROM rota_stat_sum",
+    "DELETE FROM rota_stat_window",
 )
 
 
@@ -27,6 +30,8 @@ def rebuild_statistics(conn: Connection, lock: Connection, *, since: datetime) -
     with lock.transaction():
         # In a transaction of its own: the snapshot below must be taken after the lock was granted.
         lock.execute("SELECT pg_advisory_xact_lock(%s)", [STATISTICS_LOCK])
+        # It idles for as long as a long history takes to count; a lock that is lost meanwhile protects nothing.
+        lock.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         with conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             for statement in _EMPTY:

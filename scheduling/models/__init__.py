@@ -14,7 +14,7 @@ from scheduling.models.queue import QueueEntry
 from scheduling.models.revision import TaskRevision
 from scheduling.models.run_key import RunKey
 from scheduling.models.scheduler import Scheduler
-from scheduling.models.statistics import StatDay, StatDelta, StatHour
+from scheduling.models.statistics import StatDay, StatDelta, StatHour, StatSum, StatWindow
 from scheduling.models.task import Task
 
 __all__ = [
@@ -29,6 +29,8 @@ __all__ = [
     "StatDay",
     "StatDelta",
     "StatHour",
+    "StatSum",
+    "StatWindow",
     "Task",
     "TaskClock",
     "TaskInstance",

@@ -70,3 +70,40 @@ class StatDay(StatRow):
         db_table = "rota_stat_day"
         verbose_name = _("statistics of a day")
         verbose_name_plural = _("statistics by day")
+
+
+class StatWindow(models.Model):
+    """A range that sums by task are kept of, from `since` to before `until`: full hours (UTC)."""
+
+    since = models.DateTimeField(primary_key=True)
+    until = models.DateTimeField()
+
+    class Meta:
+        db_table = "rota_stat_window"
+        verbose_name = _("range of sums")
+        verbose_name_plural = _("ranges of sums")
+
+    def __str__(self) -> str:
+        return f"{self.since:%Y-%m-%dT%H}–{self.until:%Y-%m-%dT%H}"
+
+
+class StatSum(models.Model):
+    """What one task did in one such range."""
+
+    pk = models.CompositePrimaryKey("since", "task_id", "namespace_id")
+    since = models.DateTimeField()
+    task_id = models.IntegerField()
+    namespace_id = models.BigIntegerField()
+    ended = models.BigIntegerField()
+    failed = models.BigIntegerField()
+    #: Those that succeeded or failed after a start, and how many microseconds they took together.
+    ran = models.BigIntegerField()
+    lasted_us = models.BigIntegerField()
+
+    class Meta:
+        db_table = "rota_stat_sum"
+        verbose_name = _("sums of a task")
+        verbose_name_plural = _("sums by task")
+
+    def __str__(self) -> str:
+        return f"{self.task_id} {self.ended}"

@@ -11,10 +11,13 @@ from scheduling.engine.vacuum import late_tables, vacuum_tables
 from scheduling.runtime.background import Background
 from scheduling.runtime.maintainer import Maintainer
 from scheduling.runtime.retention import keep_retention
+from scheduling.runtime.task_sums import keep_sums, sums_are_late
 
 #: How often old partitions are looked for; days do not end more often.
 RETENTION_EVERY_SECONDS = 3600.0
 VACUUM_EVERY_SECONDS = 60.0
+#: How often it is looked whether an hour has gone by that sums by task do not hold yet.
+SUMS_EVERY_SECONDS = 60.0
 
 _FOLD = 50_000
 
@@ -25,6 +28,7 @@ def upkeep_maintainers() -> list[Maintainer]:
         Background("folded", _on_a_connection("statistics", _fold), needed=has_deltas).maintainer(
             conf().MAINTENANCE_SECONDS
         ),
+        Background("summed", _on_a_connection("sums", keep_sums), needed=sums_are_late).maintainer(SUMS_EVERY_SECONDS),
         Background(
             "vacuumed", _on_a_connection("vacuum", _vacuum), needed=lambda conn: bool(late_tables(conn))
         ).maintainer(VACUUM_EVERY_SECONDS),

@@ -9,15 +9,15 @@ from scheduling.db import callers_connection
 from scheduling.statistics.scope import Scope
 
 # What should have been fired and was not: nobody fires, or nobody keeps up. It is about schedulers and not about
-# tasks, so it is the same for every reader. An hour ago is reckoned once: compared with a clock that goes on, every
-# failure of the whole history would be looked at.
+# tasks, so it is the same for every reader. An hour ago is reckoned once, for a clock that goes on no index answers,
+# and by a clock that the planner can read, too, or it would take every third failure of the history for one of these.
 _QUEUE = """
 SELECT clock_timestamp(),
     count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state IN (2, 5)),
     count(*) FILTER (WHERE state = 3), count(*) FILTER (WHERE state = 4), min(run_at) FILTER (WHERE state IN (0, 2, 5)),
     (SELECT coalesce(greatest(extract(epoch FROM clock_timestamp() - min(k.next_run_at)), 0), 0)::float8
      FROM rota_task_clock k),
-    (SELECT count(*) FROM rota_instance i WHERE i.failed_at > (SELECT clock_timestamp() - interval '1 hour')
+    (SELECT count(*) FROM rota_instance i WHERE i.failed_at > statement_timestamp() - interval '1 hour'
         AND (%(namespaces)s::bigint[] IS NULL OR i.namespace_id = ANY(%(namespaces)s))
         AND (%(task)s::int IS NULL OR i.task_id = %(task)s))
 FROM rota_queue_entry e

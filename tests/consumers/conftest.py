@@ -2,25 +2,100 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Iterator
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from channels.layers import channel_layers, get_channel_layer
 from rest_framework_simplejwt.tokens import AccessToken
 from websockets.sync.client import ClientConnection, connect
 
 from accounts.models import User
+from config.channel_layers import channel_layer
 from scheduling.db import Connection
 from scheduling.engine.partitions import create_partitions, days_of
+from scheduling.push.ears import ears
+from scheduling.push.pool import close_pool
 from tests.factories import make_task
 from tests.support.processes import Started
+from tests.support.waiting import wait_until
 from tests.support.web_server import web_server
 from tests.web.admin.history import make_execution, make_instance
 from workers.engine.store_log import store_log
 from workers.models import Execution
 from workers.runtime.log_buffer import Chunk
+
+#: For what must come, in seconds; a failure is the only one to wait so long.
+LONG = 20.0
+
+
+@pytest.fixture(scope="package")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis server of its own."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("there is no Redis here; on Debian: apt-get install redis-server")
+    home = tmp_path_factory.mktemp("redis")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    log = home / "redis.log"
+    log.touch()
+    process = subprocess.Popen(
+        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(home), "--logfile", str(log)]
+    )
+    try:
+        wait_until(lambda: "Ready to accept connections" in log.read_text(), what="Redis listens")
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(params=["postgres", "redis"])
+def layer(request: pytest.FixtureRequest, settings: Any) -> Iterator[str]:
+    """The one channel layer, then the other; gives its name."""
+    url = request.getfixturevalue("redis_url") if request.param == "redis" else None
+    settings.CHANNEL_LAYERS = {"default": channel_layer(url)}
+    channel_layers.backends.clear()
+    yield request.param
+    channel_layers.backends.clear()
+
+
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run ``main`` as a web process would, and clean up behind it."""
+
+    async def whole() -> None:
+        try:
+            await main()
+            await heard(lambda: (task := ears()._task) is None or task.done())
+        finally:
+            await close_pool()
+            if hasattr(layer := get_channel_layer(), "close_pools"):
+                await layer.close_pools()
+
+    asyncio.run(whole())
+
+
+async def heard(condition: Callable[[], bool]) -> None:
+    """Wait until ``condition`` holds, while the event loop turns."""
+    async with asyncio.timeout(LONG):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture(scope="package")
+def served_through_redis(
+    django_db_setup: None, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Started]]:
+    """The same of a web server whose channel layer is Redis."""
+    with web_server(tmp_path_factory.mktemp("consumers") / "through-redis.log", REDIS_URL=redis_url) as found:
+        yield found
 
 
 @pytest.fixture(scope="package")

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import socket
-import subprocess
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import pytest
-from channels.layers import channel_layers, get_channel_layer
 from channels_postgres.core import ASYNCIO_EVENT_CHANNEL_MAPPING
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import sql
@@ -18,71 +13,13 @@ from psycopg import sql
 from config.channel_layers import channel_layer
 from scheduling.db import Connection
 from scheduling.push.ears import ears
-from scheduling.push.pool import close_pool
 from scheduling.push.postgres_layer import PostgresLayer
 from scheduling.push.send import send_pushes
-from tests.support.waiting import wait_until
+from tests.consumers.conftest import LONG, run
 from workers.engine.watch_log import RENEW_WATCH, log_group
 from workers.runtime.log_pushes import LogPushes
 
 pytestmark = [pytest.mark.processes]
-
-#: For what must come, in seconds; a failure is the only one to wait so long.
-LONG = 20.0
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis server of its own."""
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("there is no Redis here; on Debian: apt-get install redis-server")
-    home = tmp_path_factory.mktemp("redis")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    log = home / "redis.log"
-    log.touch()
-    process = subprocess.Popen(
-        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(home), "--logfile", str(log)]
-    )
-    try:
-        wait_until(lambda: "Ready to accept connections" in log.read_text(), what="Redis listens")
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-@pytest.fixture(params=["postgres", "redis"])
-def layer(request: pytest.FixtureRequest, settings: Any) -> Iterator[None]:
-    """The one layer, then the other."""
-    url = request.getfixturevalue("redis_url") if request.param == "redis" else None
-    settings.CHANNEL_LAYERS = {"default": channel_layer(url)}
-    channel_layers.backends.clear()
-    yield
-    channel_layers.backends.clear()
-
-
-def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run ``main`` as a web process would, and clean up behind it."""
-
-    async def whole() -> None:
-        try:
-            await main()
-            await heard(lambda: (task := ears()._task) is None or task.done())
-        finally:
-            await close_pool()
-            if hasattr(layer := get_channel_layer(), "close_pools"):
-                await layer.close_pools()
-
-    asyncio.run(whole())
-
-
-async def heard(condition: Callable[[], bool]) -> None:
-    """Wait until ``condition`` holds, while the event loop turns."""
-    async with asyncio.timeout(LONG):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def settled(event: asyncio.Event) -> None:

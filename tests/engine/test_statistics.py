@@ -269,3 +269,13 @@ def test_a_statement_that_ends_an_instance_counts_it(path: Path) -> None:
     text = path.read_text()
     ends = "UPDATE rota_instance" in text or ("INSERT INTO rota_instance" in text and "outcome" in text)
     assert not ends or "INSERT INTO rota_stat_delta" in text
+
+
+def test_a_rebuilding_that_takes_long_keeps_its_lock(conn: Connection) -> None:
+    lock = own_connection("lock")
+    try:
+        lock.execute("SET idle_in_transaction_session_timeout = '1ms'")
+        rebuild_statistics(conn, lock, since=datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
+        assert lock.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        lock.close()

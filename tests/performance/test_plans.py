@@ -179,6 +179,33 @@ def test_reports_open_only_the_partition_of_their_day(
         assert len(parts) == 1, parts
 
 
+_ATTEMPTS = """
+INSERT INTO rota_execution (id, scheduled_for, namespace_id, instance_id, task_id, attempt, node_id, state, started_at,
+    finished_at)
+SELECT nextval('rota_execution_id_seq'), %(at)s, 1, n, 1, 1, CASE WHEN n = 15000 THEN 77 ELSE n %% 20 END, 'succeeded',
+    %(at)s, %(at)s
+FROM generate_series(1, 40000) n
+"""
+
+
+def test_the_executions_of_a_node_that_ran_few_are_found_without_reading_all(conn: Connection) -> None:
+    now = database_now(conn)
+    create_partitions(conn, days_of([now]))
+    conn.execute(_ATTEMPTS, {"at": now})
+    conn.execute("VACUUM ANALYZE rota_execution")
+    read = """
+    SELECT sum(pg_stat_get_xact_tuples_returned(oid) + pg_stat_get_xact_tuples_fetched(oid)) FROM pg_class
+    WHERE relkind = 'r' AND starts_with(relname, 'rota_execution_p')
+    """
+    for node, most in ((77, 6000), (78, 3000)):
+        with conn.transaction():
+            (before,) = counted(conn, read)
+            found = conn.execute("SELECT count(*) FROM rota_execution WHERE node_id = %s::int", [node]).fetchone()
+            (after,) = counted(conn, read)
+        assert found == ((1,) if node == 77 else (0,))
+        assert after - before < most
+
+
 def test_ending_an_instance_rewrites_no_index_and_makes_no_multixact(conn: Connection) -> None:
     task, node = make_task(overlap="allow"), make_registration(conn)
     # Other tests use the same server, and may make some meanwhile; ours would make some each time.

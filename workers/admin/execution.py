@@ -20,10 +20,11 @@ from accounts.admin.cells import badge, duration, exact_moment, link, moment, te
 from accounts.admin.csv_export import Columns
 from accounts.admin.filters import NamespaceFilter
 from scheduling.admin.filters import TaskQueueFilter, TimeRangeFilter
-from scheduling.admin.instance import MOST_TASKS
 from scheduling.admin.ledger_row import ledger_row, prepare_ledger_rows
+from scheduling.admin.newest_days import page_of
 from scheduling.admin.result_view import shown_result
 from scheduling.models import Task
+from scheduling.narrowing import narrow_to_rows_of
 from workers.admin.filters import ExecutionStateFilter, ExecutionTaskFilter, InstanceFilter, NodeFilter
 from workers.admin.log_page import read_page
 from workers.admin.log_words import log_words
@@ -119,7 +120,11 @@ class ExecutionAdmin(LedgerAdmin):
                 return queryset.none(), False
             return queryset.filter(id=number) | queryset.filter(instance_id=number), False
         named = Task.objects.visible_to(request.user).filter(name__icontains=term)
-        return queryset.filter(task_id__in=list(named.values_list("pk", flat=True)[:MOST_TASKS])), False
+        return narrow_to_rows_of(queryset, named), False
+
+    def page_rows(self, request: HttpRequest, queryset: QuerySet[Any], first: int, last: int) -> list[Any]:
+        """Return the rows of a page, the latest days first."""
+        return page_of(request, queryset, first, last)
 
     def prepare_rows(self, request: HttpRequest, rows: Sequence[Execution]) -> None:
         """Find the names of tasks, namespaces and nodes for the whole page."""

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.filters import KnownChoiceFilter
 from scheduling.admin.filters import TaskFilter, reach_of
+from scheduling.domain.states import InstanceState
 from workers.admin.node_page import HEALTH_WORDS
 from workers.conf import conf
 from workers.domain.states import ExecutionState, NodeHealth, NodeState
@@ -88,6 +89,9 @@ class InstanceNodeFilter(NodeFilter):
         if (reach := reach_of(request)) is not None:
             # Bounds of the instances are none of their attempts' to the planner. A little more harms nobody.
             attempts = attempts.filter(scheduled_for__gte=timezone.now() - reach - timedelta(hours=1))
+        if request.GET.get("state") == InstanceState.FAILED or "failed" in request.GET:
+            # No attempt at it succeeded, and those are few.
+            attempts = attempts.filter(rare_state__isnull=False)
         return queryset.filter(Exists(attempts))
 
 

@@ -1,8 +1,12 @@
 """The trigger that fires each time a fixed span of elapsed time has passed."""
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from scheduling.domain.triggers.base import in_utc
+
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 class IntervalTrigger:
@@ -31,3 +35,12 @@ class IntervalTrigger:
         if end <= start:
             return 0
         return (end - self._anchor) // self._every - (start - self._anchor) // self._every
+
+    def counts_between(self, moments: Sequence[int]) -> list[int]:
+        """Count the fires later than each of ``moments`` and not later than the next one.
+
+        They ascend, and are microseconds since 1970 (UTC): for many moments whole numbers are quicker than datetimes.
+        """
+        anchor, every = (self._anchor - _EPOCH) // _MICROSECOND, self._every // _MICROSECOND
+        periods = [(moment - anchor) // every for moment in moments]
+        return [after - before for before, after in pairwise(periods)]

@@ -58,3 +58,16 @@ def test_shades_grow_with_numbers_and_the_legend_leaves_none_out(highest: int) -
     assert all(after[1] == before[2] + 1 for before, after in zip(found.legend, found.legend[1:], strict=False))
     for cell in cells[1:]:
         assert [shade for shade, least, most in found.legend if least <= cell.count <= most] == [cell.shade]
+
+
+def test_hours_that_are_all_busy_are_told_from_one_another() -> None:
+    hours = day_of(date(2026, 5, 1), ZoneInfo("UTC"))
+    counts = {hour: 50_000 + 2_000 * number for number, hour in enumerate(hours)}
+    found = heat_map(hours, counts, ZoneInfo("UTC"))
+    shades = [cell.shade for _time, cells in found.rows for cell in cells if cell is not None]
+    assert shades == sorted(shades)
+    assert 1 < len(set(shades)) < SHADES, "twice as many is not the whole scale"
+    for _time, cells in found.rows:
+        for cell in cells:
+            assert cell is not None
+            assert [shade for shade, least, most in found.legend if least <= cell.count <= most] == [cell.shade]

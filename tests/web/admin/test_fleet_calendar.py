@@ -45,6 +45,12 @@ def varied_tasks() -> None:
     for expression in ("*/7 * * * *", "30 2 * * *", "30 2 * * *", "0 9 * * thu", "H H * * *", "*/20 * * * * *"):
         make_task(trigger="cron", cron_expression=expression, timezone="Europe/Berlin")
     make_task(trigger="cron", cron_expression="30 2 * * *", timezone="Europe/Berlin", dst_fold="both")
+    for zone in ("UTC", "Asia/Shanghai", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Casablanca"):
+        for expression in ("59 */3 * * *", "45 4 * * *", "15 4 * * *", "7 9-17 * * mon-fri", "30 59 2 * * *"):
+            make_task(trigger="cron", cron_expression=expression, timezone=zone)
+    bounds = {"starts_at": SINCE + 2.5 * HOUR, "ends_at": SINCE + 4.5 * HOUR}
+    make_task(trigger="cron", cron_expression="15 * * * *", timezone="UTC", **bounds)
+    make_task(trigger="cron", cron_expression="45 * * * *", timezone="UTC", **bounds)
     anchor = datetime(2026, 1, 1, 0, 0, 17, 250_000, tzinfo=UTC)
     for seconds in (0.5, 7, 60, 420, 3600, 5400, 86_400, 100_000):
         make_task(trigger="interval", every_seconds=seconds, anchor_at=anchor)

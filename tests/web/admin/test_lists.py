@@ -172,6 +172,12 @@ def test_instances_are_filtered_by_the_node_that_tried_them(root: Client) -> Non
     old = make_instance(make_task(), age=timedelta(hours=45))
     make_execution(old, node=first.node)
     assert shown(root.get(reverse(INSTANCES), {"node": str(first.node_id), "range": "7d"})) == {here.pk, old.pk}
+    failed = make_instance(make_task(), state="failed")
+    make_execution(failed, node=first.node)
+    make_execution(failed, node=first.node, attempt=2, state="timed_out")
+    for more in ({"state": "failed"}, {"failed": "yesterday"}):
+        assert shown(root.get(reverse(INSTANCES), {"node": str(first.node_id), **more})) == {failed.pk}
+        assert shown(root.get(reverse(INSTANCES), {"node": str(second.node_id), **more})) == set()
     both = root.get(reverse(INSTANCES), {"node": str(second.node_id), "q": str(here.pk)})
     ways = {way["words"]: way["url"] for way in both.context["cl"].loosening}
     assert shown(root.get(reverse(INSTANCES) + ways[f"node: {second.node.name}"])) == {here.pk}
