@@ -12,6 +12,7 @@ from config.benchmarks.work import enqueue_many, make_task
 from scheduling.db import Connection, database_now, own_connection
 from scheduling.engine.rebuild_statistics import rebuild_statistics
 from scheduling.models import Calendar, Pool, Task
+from scheduling.runtime.task_sums import keep_sums
 from workers.domain.states import ExecutionState
 from workers.engine.claim import claim
 from workers.engine.complete import Report, complete
@@ -76,6 +77,9 @@ def furnish(
         tell=tell,
     )
     _count(conn, days=partitions)
+    with unhurried(conn):
+        # As a scheduler does within a minute.
+        keep_sums(conn)
     enqueue_many(conn, make_task("ready"), READY)
     ended_id, execution_id = _talked(conn, nodes[0])
     running_id = _running(conn, nodes[0])
