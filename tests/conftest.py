@@ -6,7 +6,9 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 from hypothesis import settings as hypothesis_settings
+from pytest_django.plugin import DjangoDbBlocker
 
 from accounts.models import Namespace
 from scheduling.db import Connection, own_connection
@@ -15,6 +17,7 @@ from scheduling.notify import close_process_notifier
 from scheduling.statistics import memo
 from tests.factories import make_namespace
 from tests.support import empty_tables
+from tests.support.longest_first import scheduler as pytest_xdist_make_scheduler  # noqa: F401 - a hook of pytest-xdist
 
 pytest_plugins = ["scheduling.testing"]
 
@@ -27,6 +30,16 @@ empty_tables.install()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Whoever started the tests in the background had Ctrl-C ignored, which the processes of tests would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Let the tests' own server not wait for the disk: what it loses when the machine stops is made anew."""
+    if connection.settings_dict.get("EMBEDDED_HOME"):
+        with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
+            for setting in ("fsync = off", "full_page_writes = off", "max_wal_size = '4GB'"):
+                cursor.execute(f"ALTER SYSTEM SET {setting}")
+            cursor.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture(autouse=True)
