@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -50,7 +49,7 @@ def web_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory)
     # The settings of the tests, as those hash passwords by the quick method and sign sessions with a known key.
     process = Started(
         output,
-        program=[sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", "0"],
+        program=["-m", "uvicorn", "config.asgi:application", "--port", "0"],
         DJANGO_SETTINGS_MODULE="tests.browser.served_settings",
     )
 
