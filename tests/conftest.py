@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from hypothesis import settings as hypothesis_settings
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -54,6 +54,14 @@ def _no_connection_is_left() -> Iterator[None]:
     """Services announce on a connection of their own; give it back before the database is cleaned."""
     yield
     close_process_notifier()
+
+
+@pytest.fixture(autouse=True)
+def _no_connection_is_found(request: pytest.FixtureRequest) -> None:
+    """Django's test cases leave theirs open, and a test without a database may not even look whether it is usable."""
+    with_database = {"db", "transactional_db"} & set(request.fixturenames)
+    if not with_database and request.node.get_closest_marker("django_db") is None:
+        connections.close_all()
 
 
 @pytest.fixture(autouse=True)
