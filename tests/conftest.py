@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connection, connections
+from django.utils import timezone, translation
 from hypothesis import settings as hypothesis_settings
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -62,6 +63,13 @@ def _no_connection_is_found(request: pytest.FixtureRequest) -> None:
     with_database = {"db", "transactional_db"} & set(request.fixturenames)
     if not with_database and request.node.get_closest_marker("django_db") is None:
         connections.close_all()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_spoken() -> None:
+    """A page that was shown in somebody's language and time zone leaves both to its thread."""
+    translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture(autouse=True)
