@@ -40,7 +40,8 @@ install: $(VENV)/.embedded.stamp ## Build .venv with everything that a demo or a
 demo: install ## Start database, web, scheduler and worker, with tasks that run
 	@exec $(BIN)/python manage.py demo $(ARGS)
 
-test: install $(VENV)/.dev.stamp lint types check ## Linters, types, tests and a little chaos (what CI runs)
+test: install $(VENV)/.dev.stamp ## Linters, types, tests and a little chaos (what CI runs)
+	@$(MAKE) --no-print-directory -j 3 lint types check
 	@$(BIN)/python -m pytest -n 4 --dist loadscope $(ARGS)
 ifeq ($(ARGS),)
 	@echo "A little chaos ($(CHAOS_SECONDS) s) ..."

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection, connections
+from django.utils import timezone, translation
 from hypothesis import settings as hypothesis_settings
+from pytest_django.plugin import DjangoDbBlocker
 
 from accounts.models import Namespace
 from scheduling.db import Connection, own_connection
@@ -15,6 +19,7 @@ from scheduling.notify import close_process_notifier
 from scheduling.statistics import memo
 from tests.factories import make_namespace
 from tests.support import empty_tables
+from tests.support.longest_first import scheduler as pytest_xdist_make_scheduler  # noqa: F401 - a hook of pytest-xdist
 
 pytest_plugins = ["scheduling.testing"]
 
@@ -29,11 +34,42 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: looking through it for garbage again and again finds none."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Let the tests' own server not wait for the disk: what it loses when the machine stops is made anew."""
+    if connection.settings_dict.get("EMBEDDED_HOME"):
+        with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
+            for setting in ("fsync = off", "full_page_writes = off", "max_wal_size = '4GB'"):
+                cursor.execute(f"ALTER SYSTEM SET {setting}")
+            cursor.execute("SELECT pg_reload_conf()")
+
+
 @pytest.fixture(autouse=True)
 def _no_connection_is_left() -> Iterator[None]:
     """Services announce on a connection of their own; give it back before the database is cleaned."""
     yield
     close_process_notifier()
+
+
+@pytest.fixture(autouse=True)
+def _no_connection_is_found(request: pytest.FixtureRequest) -> None:
+    """Django's test cases leave theirs open, and a test without a database may not even look whether it is usable."""
+    with_database = {"db", "transactional_db"} & set(request.fixturenames)
+    if not with_database and request.node.get_closest_marker("django_db") is None:
+        connections.close_all()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_spoken() -> None:
+    """A page that was shown in somebody's language and time zone leaves both to its thread."""
+    translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture(autouse=True)

@@ -82,15 +82,22 @@ def fire(
     prepared = ticks if isinstance(ticks, PreparedTicks) else PreparedTicks(ticks)
     if not prepared.ticks:
         return Fired()
+    waiting = [meanwhile] if meanwhile is not None else []
+
+    def once() -> None:
+        if waiting:
+            waiting.pop()()
+
     try:
-        row = _fire(conn, prepared, meanwhile)
+        row = _fire(conn, prepared, once)
     except psycopg.errors.CheckViolation as error:
         if not is_missing_partition(error):
             raise
         # What we remember may have been dropped by somebody else.
         forget_known_partitions()
         create_partitions(conn, days_of(tick.fire_for for tick in prepared.ticks))
-        row = _fire(conn, prepared, None)
+        # The server may have refused before it was time for what is done meanwhile.
+        row = _fire(conn, prepared, once)
     task_ids, instances, queues, gates, next_promotion = row
     return Fired(
         task_ids=list(map(int, task_ids.split(","))) if task_ids else [],
@@ -127,14 +134,13 @@ def _params(ticks: Sequence[Tick]) -> dict[str, str]:
     }
 
 
-def _fire(conn: Connection, prepared: PreparedTicks, meanwhile: Callable[[], None] | None) -> tuple[Any, ...]:
+def _fire(conn: Connection, prepared: PreparedTicks, meanwhile: Callable[[], None]) -> tuple[Any, ...]:
     """Take the gates, then fire, in one transaction and one round trip."""
     if conn.info.transaction_status is not TransactionStatus.IDLE:
         # Somebody else's transaction, such as a virtual world's: never ended here.
         with conn.transaction():
             cursor = _send(conn, prepared)
-        if meanwhile is not None:
-            meanwhile()
+        meanwhile()
     else:
         cursor = _fire_alone(conn, prepared, meanwhile)
     row = cursor.fetchone()
@@ -142,17 +148,14 @@ def _fire(conn: Connection, prepared: PreparedTicks, meanwhile: Callable[[], Non
     return row
 
 
-def _fire_alone(
-    conn: Connection, prepared: PreparedTicks, meanwhile: Callable[[], None] | None
-) -> Cursor[tuple[Any, ...]]:
+def _fire_alone(conn: Connection, prepared: PreparedTicks, meanwhile: Callable[[], None]) -> Cursor[tuple[Any, ...]]:
     try:
         with conn.pipeline():
             conn.execute("BEGIN")
             cursor = _send(conn, prepared)
             conn.execute("COMMIT")
             # All of it is on its way, the end too: however long this takes, nothing stays locked for it.
-            if meanwhile is not None:
-                meanwhile()
+            meanwhile()
     except BaseException:
         if not conn.closed and conn.info.transaction_status is not TransactionStatus.IDLE:
             conn.execute("ROLLBACK")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -37,7 +36,7 @@ def chromium() -> Iterator[Browser]:
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # Playwright leaves an event loop in this thread, and Django's models would refuse to work beside one.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        expect.set_options(timeout=int(__import__("os").environ.get("PWT", "20000")))
+        expect.set_options(timeout=20_000)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -50,7 +49,7 @@ def web_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory)
     # The settings of the tests, as those hash passwords by the quick method and sign sessions with a known key.
     process = Started(
         output,
-        program=[sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", "0"],
+        program=["-m", "uvicorn", "config.asgi:application", "--port", "0"],
         DJANGO_SETTINGS_MODULE="tests.browser.served_settings",
     )
 
@@ -89,7 +88,7 @@ def opened_pages(browser: Browser, server: str, web_process: Started) -> Iterato
             client.force_login(user)
             context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": server}])
         page = context.new_page()
-        page.set_default_timeout(int(__import__("os").environ.get("PWT", "20000")))
+        page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
         return page

@@ -22,3 +22,8 @@ def forget_content_types(get_response: Callable[[HttpRequest], HttpResponse]) ->
         return get_response(request)
 
     return middleware
+
+
+# Files are looked for once, and stay in the browser for as long as the tests take.
+WHITENOISE_AUTOREFRESH = False
+WHITENOISE_MAX_AGE = 3600

@@ -13,7 +13,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from config.database.url import url_of_default
 from scheduling.engine.partitions import forget_known_partitions
-from tests.browser.conftest import OpenPage, log_in, opened_pages
+from tests.browser.conftest import opened_pages
 from tests.factories import make_namespace, make_user
 from tests.support.empty_tables import emptied_at_the_end
 from tests.support.processes import Started
@@ -63,15 +63,9 @@ def _fleet(
 
 @pytest.fixture
 def page(transactional_db: None, chromium: Browser, server: str, web_process: Started) -> Iterator[Page]:
-    """The page of an operator who has just logged in by the form."""
+    """The page of an operator who is logged in."""
     with opened_pages(chromium, server, web_process) as open_page:
-        yield _logged_in(open_page)
-
-
-def _logged_in(open_page: OpenPage) -> Page:
-    page = open_page()
-    log_in(page, make_user(superuser=True))
-    return page
+        yield open_page(make_user(superuser=True))
 
 
 def save_new_task(page: Page, handler: str, name: str, **fields: str) -> None:

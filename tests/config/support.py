@@ -11,6 +11,8 @@ from typing import Any
 
 import psutil
 
+from tests.support.processes import manage as run_command
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 30.0
 
@@ -40,14 +42,7 @@ def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
     """Runs manage.py to its end, with small settings of our own unless `--settings` says otherwise."""
     if not any(argument.startswith("--settings") for argument in arguments):
         arguments = (*arguments, "--settings=tests.config.minimal_settings")
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        env=environment(variables),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_command(*arguments, env=environment(variables))
 
 
 class ServerUser:

@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from config.database.url import url_of_default
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.support.forked import ROOT as ROOT
+from tests.support.forked import ForkedProcess, can_fork
 
 
 def environment(**over: str) -> dict[str, str]:
@@ -27,33 +29,40 @@ def environment(**over: str) -> dict[str, str]:
     }
 
 
+def begin(
+    args: Sequence[str], env: Mapping[str, str], stdout: IO[bytes], stderr: IO[bytes]
+) -> subprocess.Popen[bytes] | ForkedProcess:
+    """Start ``python args`` in a session of its own; cheaply, where it makes no difference."""
+    if can_fork(args, env):
+        return ForkedProcess(args, env, stdout, stderr)
+    command = [sys.executable, *args]
+    return subprocess.Popen(command, cwd=ROOT, env=dict(env), stdout=stdout, stderr=stderr, start_new_session=True)
+
+
 def manage(*args: str, env: Mapping[str, str] | None = None, **over: str) -> subprocess.CompletedProcess[str]:
     """Run one command to its end and return what it said."""
-    return subprocess.run(
-        [sys.executable, "manage.py", *args],
-        cwd=ROOT,
-        env=dict(env) if env is not None else environment(**over),
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        process = begin(["manage.py", *args], env if env is not None else environment(**over), stdout, stderr)
+        try:
+            code = process.wait(timeout=110)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        said = []
+        for each in (stdout, stderr):
+            each.seek(0)
+            said.append(each.read().decode())
+        return subprocess.CompletedProcess(["manage.py", *args], code, *said)
 
 
 class Started:
-    """A process that runs until it is ended; its output is kept in a file. A command of manage.py, or ``program``."""
+    """A process that runs until it is ended; its output is kept in a file. Runs manage.py, or ``program``."""
 
     def __init__(self, output: Path, *args: str, program: Sequence[str] | None = None, **over: str) -> None:
         self.output = output
         with output.open("wb") as sink:
-            self.process = subprocess.Popen(
-                [*(program or (sys.executable, "manage.py")), *args],
-                cwd=ROOT,
-                env=environment(**over),
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self.process = begin([*(program or ("manage.py",)), *args], environment(**over), sink, sink)
 
     def said(self) -> str:
         """What it has written so far."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ def web_server(output: Path, **over: str) -> Iterator[tuple[str, Started]]:
     """Serve while the block runs; gives the address (http://…) and the process."""
     process = Started(
         output,
-        program=[sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", "0"],
+        program=["-m", "uvicorn", "config.asgi:application", "--port", "0"],
         # The settings of the tests, since their passwords are hashed by the quick method.
         **{"DJANGO_SETTINGS_MODULE": "config.settings_test", **over},
     )
