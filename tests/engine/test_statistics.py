@@ -30,6 +30,7 @@ from tests.architecture.sources import APPS, ROOT, name_of
 from tests.engine.work import claimed_by, ready, report_of
 from tests.factories import make_registration, make_task
 from tests.support.days import days_ago
+from tests.support.threads import in_background
 from tests.support.waiting import wait_until
 from workers.domain.states import ExecutionState
 from workers.engine.complete import complete
@@ -277,10 +278,15 @@ def test_a_statement_that_ends_an_instance_counts_it(path: Path) -> None:
 
 
 def test_a_rebuilding_that_takes_long_keeps_its_lock(conn: Connection) -> None:
-    lock = own_connection("lock")
-    try:
-        lock.execute("SET idle_in_transaction_session_timeout = '1ms'")
-        rebuild_statistics(conn, lock, since=datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
+    idle = "SELECT clock_timestamp() - state_change > '2 s' FROM pg_stat_activity WHERE pid = %s AND state ~ '^idle in'"
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    with own_connection("lock") as lock, own_connection("rebuild") as rebuilding, own_connection("in the way") as other:
+        lock.execute("SET idle_in_transaction_session_timeout = '1 s'")
+        other.execute("BEGIN")
+        other.execute("LOCK TABLE rota_stat_delta IN ACCESS EXCLUSIVE MODE")
+        with in_background(
+            lambda: rebuild_statistics(rebuilding, lock, since=today), stop=lambda: other.execute("END")
+        ):
+            pid = lock.info.backend_pid
+            wait_until(lambda: conn.execute(idle, [pid]).fetchone() == (True,), what="the session is there, and idle")
         assert lock.execute("SELECT 1").fetchone() == (1,)
-    finally:
-        lock.close()
