@@ -114,9 +114,10 @@ class Notifier:
                     elif not batch:
                         return
                 conn = self._deliver(conn, batch, tells_pages=tells_pages)
-                with self._changed:
-                    # The trailing edge: what arrives meanwhile leaves together afterwards.
-                    self._changed.wait_for(lambda: self._closed, GAP_SECONDS)
+                if batch:
+                    with self._changed:
+                        # The trailing edge: what arrives meanwhile leaves together afterwards.
+                        self._changed.wait_for(lambda: self._closed, GAP_SECONDS)
         finally:
             close_quietly(conn)
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from threading import Event
+
+import pytest
+
+from scheduling import notify
 from scheduling.db import QUEUE_CHANNEL, Connection
 from scheduling.notify import GAP_SECONDS, Notifier
 from tests.support.waiting import wait_until
@@ -38,3 +43,19 @@ def test_a_second_announcement_within_the_pause_is_heard_without_a_third(conn: C
     notifier.queues(["second"])
     wait_until(lambda: has_come("second"), what="the trailing edge")
     notifier.close()
+
+
+def test_telling_open_pages_holds_up_no_announcement(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "GAP_SECONDS", 3600.0)
+    asked = Event()
+    monkeypatch.setattr(notify, "somebody_looks", lambda conn: asked.set())
+    conn.execute(f"LISTEN {QUEUE_CHANNEL}")
+    notifier = Notifier()
+    try:
+        notifier.changed()
+        assert asked.wait(30), "the pages' turn"
+        notifier.queues(["work"])
+        wait_until(lambda: [message.payload for message in conn.notifies(timeout=0.02)] == ["work"])
+    finally:
+        monkeypatch.undo()
+        notifier.close()
