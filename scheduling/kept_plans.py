@@ -21,17 +21,19 @@ def keeping_connection(purpose: str) -> Connection:
     """Open a connection on which statements that ask for it (``prepare=True``) are planned once, for any values.
 
     A plan that is made while the queue is empty must not be one that reads all of it, so nothing on this connection is
-    read whole. Behind a pooler nothing is kept, see `own_connection`.
+    read whole. Behind a pooler nothing is kept, see `own_connection`, and its sessions, which are others' as well, stay
+    as they are.
     """
     conn = own_connection(purpose, prepares=True)
-    conn.execute(_SET, ["off", _NEVER])
-    _by_index.add(conn)
+    if conn.prepare_threshold is not None:
+        conn.execute(_SET, ["off", _NEVER])
+        _by_index.add(conn)
     return conn
 
 
 def keeps_plans(conn: Connection) -> bool:
     """Tell whether a statement that asks for it is planned once on ``conn``."""
-    return conn in _by_index and conn.prepare_threshold is not None
+    return conn in _by_index
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import pytest
 
 from scheduling.db import Connection, own_connection
 from scheduling.engine.admission_lock import lock_gates
+from scheduling.kept_plans import keeping_connection, keeps_plans
 from scheduling.models import TaskInstance
 from scheduling.services import run_task_now
 from tests.factories import make_task
@@ -109,10 +110,13 @@ def test_a_session_that_is_shared_keeps_no_plan(
     assert own.prepare_threshold is not None, "with nobody in between, statements may be prepared"
     own.close()
     monkeypatch.setattr("scheduling.db.connection_params", lambda purpose: {"conninfo": pooled_url})
-    shared = own_connection("test", prepares=True)
+    shared = keeping_connection("test")
     try:
+        assert not keeps_plans(shared)
         lock_gates(shared, [1])
         assert shared.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
+        # Somebody else has this session next.
         assert shared.execute("SHOW plan_cache_mode").fetchone() == ("auto",)
+        assert shared.execute("SHOW enable_seqscan").fetchone() == ("on",)
     finally:
         shared.close()
