@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,15 @@ def test_processes_share_the_work_come_back_when_they_die_and_end_together(conn:
     assert "w-1 ended by itself by signal 9; it is started again in 1 s" in command.said()
     assert command.end() == 0
     assert set(Node.objects.values_list("state", flat=True)) == {"stopped"}
+    assert "all have stopped" in command.said()
+
+
+def test_processes_that_are_asked_to_end_while_they_start_end_in_order(conn: Connection, start: Start) -> None:
+    command = start("runworker", "--processes", "2", "--name", "w", "--handlers", "shell")
+    begun = Path(f"/proc/{command.process.pid}/task/{command.process.pid}/children")
+    wait_until(lambda: len(begun.read_text().split()) == 2, what="both have begun")
+    assert command.end() == 0
+    assert not Node.objects.exclude(state="stopped").exists()
     assert "all have stopped" in command.said()
 
 

@@ -256,3 +256,19 @@ def test_on_a_database_that_was_never_migrated_a_command_says_what_to_do(conn: C
     assert refused.returncode == 1
     assert "run manage.py migrate" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_a_worker_that_is_asked_to_end_while_it_registers_leaves_no_name_behind(conn: Connection, start: Start) -> None:
+    def waits() -> bool:
+        conn.execute("SELECT pg_stat_clear_snapshot()")
+        looking = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'rota worker register' AND wait_event = %s"
+        return conn.execute(looking, ["relation"]).fetchone() is not None
+
+    with conn.transaction():
+        conn.execute("LOCK TABLE rota_node")
+        asked = start("runworker", "--handlers", "python", "--name", "w", **MODULES)
+        wait_until(waits, what="it waits for its turn")
+        asked.process.terminate()
+    assert asked.wait() == 0
+    assert not Node.objects.exclude(state="stopped").exists()
+    assert "worker: stopped" in asked.said()

@@ -123,7 +123,8 @@ class Supervisor:
         for child in self._children:
             if child.process is not None and (code := child.process.poll()) is not None:
                 child.process = None
-                if code:
+                # By the signal that it was sent: it was still starting and had nothing to drain.
+                if code and code != -signal.SIGTERM:
                     self._worst = self._worst or (1 if code < 0 else code)
                     self._report(f"{child.name} ended with {code}")
 

@@ -105,12 +105,15 @@ class Command(BaseCommand):
         if options["processes"] > 1:
             self._supervise(options)
             return
+        self._stopped, left_behind = False, 0
+        self._worker: Worker | None = None
+        # Before it registers: a signal that came between would leave the name to a process that is gone.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop())
         autodiscover()
         install_stream_router()
         leave_startup_out_of_collections()
-        self._stopped, left_behind = False, 0
         started_in = Path.cwd()
-        self._worker: Worker | None = None
         if options["metrics_port"] is not None:
             self._serve(options["metrics_port"])
         while not self._stopped:
@@ -126,8 +129,8 @@ class Command(BaseCommand):
                 report=self._say,
                 watchdog=watchdog,
             )
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_, worker=worker: self._stop(worker))
+            if self._is_stopped():
+                worker.stop()
             self._say(
                 f"{registration.name} started, {options['concurrency']} slots, "
                 f"queues {', '.join(options['queues'])}, handlers {', '.join(sorted(handlers))}"
@@ -136,6 +139,7 @@ class Command(BaseCommand):
                 self._say(_on_hold(registration.name, registration.held))
             watchdog.start()
             worker.run()
+            self._worker = None
             watchdog.stop()
             # Also when it was drained in the database.
             self._stopped = self._stopped or worker.stopping
@@ -149,7 +153,7 @@ class Command(BaseCommand):
 
     def _serve(self, address: Address) -> None:
         try:
-            serve_metrics(address, lambda: self._worker.metrics() if self._worker is not None else [])
+            serve_metrics(address, lambda: worker.metrics() if (worker := self._worker) is not None else [])
         except OSError as error:
             raise CommandError(f"--metrics-port: cannot listen on {address}: {error.strerror or error}.") from error
         self._say(f"numbers for Prometheus on http://{address}/metrics")
@@ -179,9 +183,14 @@ class Command(BaseCommand):
                 "same time may find none left; take fewer slots or raise max_connections"
             )
 
-    def _stop(self, worker: Worker) -> None:
+    def _is_stopped(self) -> bool:
+        # Not narrowed by an earlier look: a signal may have come since.
+        return self._stopped
+
+    def _stop(self) -> None:
         self._stopped = True
-        worker.stop()
+        if self._worker is not None:
+            self._worker.stop()
 
     def _register_when_possible(
         self, handlers: Mapping[str, Handler[Any]], options: Mapping[str, Any]
