@@ -63,6 +63,8 @@ def opened(stage: Stage) -> Iterator[Callable[[], Figures]]:
 def _turns(stage: Stage, task: Task, registration: Registration, seconds: int) -> list[float]:
     """Enqueue, claim and complete at the wanted rate; return how long each claim took, in seconds, in order."""
     size = max(1, stage["rate"] // TURNS)
+    # A worker that keeps up has more room than there is work.
+    free = size * 2
     taken = []
     # As a worker has one.
     mark = Watermark()
@@ -77,11 +79,11 @@ def _turns(stage: Stage, task: Task, registration: Registration, seconds: int) -
             incarnation=registration.incarnation,
             queues=["default"],
             handlers=["python"],
-            slots=size,
+            slots=free,
             since=since,
         )
         taken.append(time.perf_counter() - began)
-        mark.claimed(claims, since=since, seconds=taken[-1])
+        mark.claimed(claims, slots=free, since=since, seconds=taken[-1])
         complete(
             stage.conn,
             [

@@ -6,10 +6,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from scheduling.db import Connection, sql_file
 
 _CLAIM = Path(__file__).parent / "sql" / "claim.sql"
+
+
+class Place(NamedTuple):
+    """A place in the order in which instances are claimed."""
+
+    sort_key: datetime
+    instance_id: int = 0
 
 
 # Not frozen: one is made for each job, and a frozen one takes three times as long.
@@ -49,13 +57,13 @@ def claim(
     queues: Collection[str],
     handlers: Collection[str],
     slots: int,
-    since: datetime | None = None,
+    since: Place | None = None,
 ) -> list[Claimed]:
     """Claim up to ``slots`` ready instances of ``queues`` that one of ``handlers`` can run; first come first.
 
     Each claim writes an execution, so that there is evidence should this worker vanish. A node that was
-    taken over by a newer incarnation, or drains, gets nothing. With ``since`` it looks at sort keys from there on;
-    what lies below has to be looked for by another claim, soon.
+    taken over by a newer incarnation, or drains, gets nothing. With ``since`` it looks from that place on; what lies
+    before it has to be looked for by another claim, soon. The instances are returned in their order.
     """
     if slots <= 0 or not queues or not handlers:
         return []
@@ -63,7 +71,8 @@ def claim(
     rows = conn.execute(
         sql_file(_CLAIM),
         {
-            "since": since,
+            "since": since.sort_key if since else None,
+            "since_id": since.instance_id if since else 0,
             "node_id": node_id,
             "incarnation": incarnation,
             "queues": [queue for queue, _ in lanes],

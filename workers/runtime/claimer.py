@@ -62,17 +62,9 @@ class Claimer:
     def claim(self, slots: int) -> list[Job]:
         """Claim up to ``slots`` instances. Raises psycopg.Error; then `reconcile` before anything else."""
         conn = self._connection()
-        since, began = self._watermark.begin(), monotonic()
-        claims = claim(
-            conn,
-            node_id=self._registration.node_id,
-            incarnation=self._registration.incarnation,
-            queues=self._queues,
-            handlers=self._handlers,
-            slots=slots,
-            since=since,
-        )
-        self._watermark.claimed(claims, since=since, seconds=monotonic() - began)
+        claims, again = self._look(conn, slots)
+        if again:
+            claims += self._look(conn, slots - len(claims))[0]
         own = self._own_params(conn, [claimed for claimed in claims if claimed.own_params])
         definitions = self._definitions.get(conn, {(claimed.task_id, claimed.task_version) for claimed in claims})
         jobs = []
@@ -85,6 +77,20 @@ class Claimer:
         if claims:
             self._notifier.changed()
         return jobs
+
+    def _look(self, conn: Connection, slots: int) -> tuple[list[Claimed], bool]:
+        """Claim by one statement; return what there was, and whether another is due at once."""
+        since, began = self._watermark.begin(), monotonic()
+        claims = claim(
+            conn,
+            node_id=self._registration.node_id,
+            incarnation=self._registration.incarnation,
+            queues=self._queues,
+            handlers=self._handlers,
+            slots=slots,
+            since=since,
+        )
+        return claims, self._watermark.claimed(claims, slots=slots, since=since, seconds=monotonic() - began)
 
     def settled(self, leases: Iterable[int]) -> None:
         """Take note that the database has heard of the end of ``leases``."""

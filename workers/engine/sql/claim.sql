@@ -1,6 +1,6 @@
 -- Purpose: take up to `slots` ready entries for one worker, in order of their sort key.
--- Takes:   queues × handlers as parallel arrays (one lane each), slots, node_id, incarnation; since, the least sort key
---          to look at (NULL: all).
+-- Takes:   queues × handlers as parallel arrays (one lane each), slots, node_id, incarnation; since and since_id, the
+--          place in the order of sort keys and instances to begin at (NULL: the beginning).
 -- Locks:   the entries of each lane's head, skipping those that another worker is taking. The CTE is
 --          materialized: as a plain sub-select the LIMIT would be run again for each outer row.
 -- Index:   rota_queue_ready; the literal state = 0 is what makes it usable.
@@ -14,7 +14,7 @@ head AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT q.instance_id, q.sort_key FROM rota_queue_entry q
         WHERE q.state = 0 AND q.queue = lane.queue AND q.handler = lane.handler
-            AND q.sort_key >= coalesce(%(since)s::timestamptz, '-infinity')
+            AND (q.sort_key, q.instance_id) >= (coalesce(%(since)s::timestamptz, '-infinity'), %(since_id)s::bigint)
         ORDER BY q.sort_key, q.instance_id LIMIT %(slots)s
         FOR NO KEY UPDATE SKIP LOCKED
     ) e
