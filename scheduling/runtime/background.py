@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+from typing import LiteralString
 
 import psycopg
 
@@ -18,7 +20,7 @@ class Background:
     """Runs ``work`` in a thread, never twice at once; what it did shows in the tally with the next turn.
 
     ``work`` opens the connections that it needs. ``needed`` asks, on the loop's own connection and quickly, whether
-    there is anything to do.
+    there is anything to do. After it has run it rests for ``rests`` times as long as it took.
     """
 
     def __init__(
@@ -27,16 +29,19 @@ class Background:
         work: Callable[[], int],
         *,
         needed: Callable[[Connection], bool] = lambda conn: True,
+        rests: float = 0.0,
     ) -> None:
         self._name = name
+        self._rests = rests
+        self._rests_until = 0.0
         self._work = work
         self._needed = needed
         self._thread: threading.Thread | None = None
         self._count = 0
 
-    def maintainer(self, every_seconds: float) -> Maintainer:
-        """Return the chore that starts the work every so often."""
-        return Maintainer(name=self._name, every_seconds=every_seconds, run=self._turn)
+    def maintainer(self, every_seconds: float, *, needed: LiteralString | None = None) -> Maintainer:
+        """Return the chore that starts the work every so often, if ``needed`` is true; see `Maintainer`."""
+        return Maintainer(name=self._name, every_seconds=every_seconds, run=self._turn, needed=needed)
 
     def wait(self, timeout: float) -> bool:
         """Wait until the work is done, ``timeout`` seconds at most; tell whether it is."""
@@ -49,14 +54,18 @@ class Background:
         if self._thread is not None and self._thread.is_alive():
             return Chores()
         count, self._count = self._count, 0
-        if self._needed(conn):
+        if time.monotonic() >= self._rests_until and self._needed(conn):
             # A daemon: whatever it is at can be broken off, and whoever comes next goes on with it.
             self._thread = threading.Thread(target=self._run, name=f"rota-{self._name}", daemon=True)
             self._thread.start()
         return Chores(count=count)
 
     def _run(self) -> None:
+        began = time.monotonic()
         try:
             self._count += self._work()
         except psycopg.Error as error:
             logger.warning("%s: %s", self._name, str(error).strip(), extra={"action": self._name})
+        finally:
+            ended = time.monotonic()
+            self._rests_until = ended + self._rests * (ended - began)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from scheduling.conf import conf
 from scheduling.db import Connection, own_connection
 from scheduling.engine.fold_statistics import fold_statistics, has_deltas
-from scheduling.engine.vacuum import late_tables, vacuum_tables
+from scheduling.engine.vacuum import SOME_ARE_LATE, late_tables, vacuum_tables
 from scheduling.runtime.background import Background
 from scheduling.runtime.maintainer import Maintainer
 from scheduling.runtime.retention import keep_retention
@@ -15,7 +15,9 @@ from scheduling.runtime.task_sums import keep_sums, sums_are_late
 
 #: How often old partitions are looked for; days do not end more often.
 RETENTION_EVERY_SECONDS = 3600.0
-VACUUM_EVERY_SECONDS = 60.0
+VACUUM_EVERY_SECONDS = 5.0
+#: So many times as long as it took it is not done again: while somebody holds an old snapshot it frees nothing.
+VACUUM_RESTS = 20.0
 #: How often it is looked whether an hour has gone by that sums by task do not hold yet.
 SUMS_EVERY_SECONDS = 60.0
 
@@ -29,9 +31,9 @@ def upkeep_maintainers() -> list[Maintainer]:
             conf().MAINTENANCE_SECONDS
         ),
         Background("summed", _on_a_connection("sums", keep_sums), needed=sums_are_late).maintainer(SUMS_EVERY_SECONDS),
-        Background(
-            "vacuumed", _on_a_connection("vacuum", _vacuum), needed=lambda conn: bool(late_tables(conn))
-        ).maintainer(VACUUM_EVERY_SECONDS),
+        Background("vacuumed", _on_a_connection("vacuum", _vacuum), rests=VACUUM_RESTS).maintainer(
+            VACUUM_EVERY_SECONDS, needed=SOME_ARE_LATE
+        ),
         Background("dropped", keep_retention).maintainer(RETENTION_EVERY_SECONDS),
     ]
 

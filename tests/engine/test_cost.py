@@ -17,6 +17,7 @@ from scheduling.runtime.registry import Registry
 from scheduling.runtime.upkeep import upkeep_maintainers
 from tests.engine.work import ready
 from tests.factories import make_registration, make_task
+from tests.support.waiting import wait_until
 from workers.engine import claim
 from workers.runtime.maintainers import worker_maintainers
 
@@ -108,6 +109,26 @@ def test_a_claim_reads_the_head_of_a_backlog_that_no_statistics_know_of(conn: Co
         assert pages_touched(conn, asked) > PAGES
     finally:
         conn.execute("ALTER TABLE rota_queue_entry RESET (autovacuum_enabled)")
+
+
+def test_a_queue_that_is_full_of_dead_rows_is_cleaned_soon(conn: Connection) -> None:
+    task = ready(conn)
+    cleaned = "SELECT vacuum_count FROM pg_stat_user_tables WHERE relname = 'rota_queue_entry'"
+    before = conn.execute(cleaned).fetchone()
+    conn.execute(_BACKLOG, {"namespace": task.namespace_id, "task": task.pk, "state": 0})
+    conn.execute("DELETE FROM rota_queue_entry")
+    # A backend reports its counts when it is idle for a second or asked to.
+    conn.execute("SELECT pg_stat_force_next_flush()")
+    loop = SchedulerLoop(maintainers=upkeep_maintainers())
+    try:
+
+        def is_cleaned() -> bool:
+            loop.turn()
+            return conn.execute(cleaned).fetchone() != before
+
+        wait_until(is_cleaned, seconds=60, what="a chore has cleaned it")
+    finally:
+        loop.close()
 
 
 def pages_touched(conn: Connection, asked: Mapping[str, object]) -> int:
