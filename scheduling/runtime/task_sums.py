@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,6 +20,9 @@ AHEAD = timedelta(minutes=10)
 #: Days begin at another moment in each time zone; those of the most people, and no more than this. For any other zone
 #: a range of UTC does that begins within a day, with the hours before it.
 MOST_ZONES = 8
+
+#: So long after somebody else was at them, the sums are looked at again.
+AGAIN_SECONDS = 1.0
 
 # The clock, the time zones of people, and how far the ranges that there are reach, by where they begin.
 _LOOK = """
@@ -44,6 +48,19 @@ def keep_sums(conn: Connection) -> int:
     if passed := known.keys() - wanted:
         forget_windows(conn, passed)
     return sum(bool(advance_window(conn, since=since, until=this_hour)) for since in sorted(wanted))
+
+
+def keep_sums_in_turn(conn: Connection, *, patience_seconds: float) -> int:
+    """Do what `keep_sums` does, and again what somebody else was at, until nothing is late or the patience is over.
+
+    Returns how many ranges were made or moved on. Sleeps in between, so it is for a thread of its own.
+    """
+    count = keep_sums(conn)
+    until = time.monotonic() + patience_seconds
+    while sums_are_late(conn) and time.monotonic() < until:
+        time.sleep(AGAIN_SECONDS)
+        count += keep_sums(conn)
+    return count
 
 
 def wanted_windows(now: datetime, zone_names: Iterable[str]) -> set[datetime]:
