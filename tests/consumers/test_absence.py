@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from tests.consumers.conftest import LONG
 from tests.support.web_server import web_server
 
 pytestmark = [pytest.mark.processes]
@@ -29,7 +30,7 @@ def test_a_socket_without_a_database_is_told_to_try_again_and_nothing_blows_up(t
             ) as page,
             pytest.raises(ConnectionClosed) as closed,
         ):
-            page.recv(timeout=20)
+            page.recv(timeout=LONG)
         assert closed.value.rcvd is not None
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1013, "the database does not answer")
         assert "Traceback" not in process.said()
