@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection, connections
 from django.utils import timezone, translation
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -23,8 +24,11 @@ from tests.support.longest_first import scheduler as pytest_xdist_make_scheduler
 
 pytest_plugins = ["scheduling.testing"]
 
-# The same examples in every run, so that a red run can be repeated; no deadline, since machines are shared.
-hypothesis_settings.register_profile("rota", derandomize=True, deadline=None)
+# The same examples in every run, so that a red run can be repeated; no deadline, and none for finding examples either,
+# since machines are shared.
+hypothesis_settings.register_profile(
+    "rota", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 hypothesis_settings.load_profile("rota")
 
 empty_tables.install()

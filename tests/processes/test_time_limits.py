@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from scheduling.db import Connection
@@ -22,10 +24,11 @@ def log_of(instance: TaskInstance, stream: str) -> str:
 
 
 def test_a_worker_with_a_thread_that_cannot_be_stopped_says_so_finishes_the_rest_and_replaces_itself(
-    conn: Connection, start: Start
+    conn: Connection, start: Start, tmp_path: Path
 ) -> None:
     started = worker(start)
-    rest = make_task(params={"command": "echo waiting; sleep 4"})
+    gate = tmp_path / "gate"
+    rest = make_task(params={"command": f"echo waiting; while [ ! -e {gate} ]; do sleep 0.02; done"})
     beside = run_task_now(rest)
     running(beside)
     stuck = run_task_now(
@@ -42,6 +45,7 @@ def test_a_worker_with_a_thread_that_cannot_be_stopped_says_so_finishes_the_rest
     assert "time.sleep(seconds)" in log_of(stuck, "note")
     assert Execution.objects.get(instance=stuck.pk).state == "timed_out"
     wait_until(lambda: "could not be stopped; taking nothing new" in started.said(), what="the worker says so")
+    gate.touch()
     assert outcome(beside).outcome == "succeeded"
     wait_until(lambda: started.said().count("worker: w started") == 2, what="the worker has started again")
     assert started.process.poll() is None, "as the same process"

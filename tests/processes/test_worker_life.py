@@ -58,12 +58,13 @@ def outcome(instance: TaskInstance, seconds: float = 30) -> TaskInstance:
 def test_killed_workers_work_is_lost_decided_and_its_late_report_refused(
     conn: Connection, start: Start, on_worker_lost: str, decision: str
 ) -> None:
-    start("runscheduler")
-    doomed = worker(start, name="doomed")
+    over = {"ROTA_LEASE_SECONDS": "6"}
+    start("runscheduler", **over)
+    doomed = worker(start, name="doomed", **over)
     instance = run_task_now(sleeper(on_worker_lost=on_worker_lost))
     execution = running(instance)
     doomed.kill()
-    worker(start, name="survivor")
+    worker(start, name="survivor", **over)
     wait_until(lambda: Execution.objects.get(pk=execution.pk).state == "lost", what="the execution is lost")
     if decision == "failed":
         assert outcome(instance).reason == Reason.WORKER_LOST
