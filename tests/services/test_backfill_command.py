@@ -52,10 +52,8 @@ def fleet(conn: Connection) -> Iterator[list[ExecutionState]]:
 
     def work() -> None:
         # Nobody wakes it, so it looks often.
-        loop, connection = (
-            SchedulerLoop(settings=SchedulingConf(MAINTENANCE_SECONDS=0.1)),
-            own_connection("test worker"),
-        )
+        loop = SchedulerLoop(settings=SchedulingConf(MAINTENANCE_SECONDS=0.1))
+        connection = own_connection("test worker")
         node = make_registration(connection)
         while not stop.is_set():
             loop.turn()
