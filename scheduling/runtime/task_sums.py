@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -53,12 +54,12 @@ def keep_sums(conn: Connection) -> int:
 def keep_sums_in_turn(conn: Connection, *, patience_seconds: float) -> int:
     """Do what `keep_sums` does, and again what somebody else was at, until nothing is late or the patience is over.
 
-    Returns how many ranges were made or moved on. Sleeps in between, so it is for a thread of its own.
+    Returns how many ranges were made or moved on. It rests in between, so it is for a thread of its own.
     """
-    count = keep_sums(conn)
+    count, pause = keep_sums(conn), threading.Event()
     until = time.monotonic() + patience_seconds
     while sums_are_late(conn) and time.monotonic() < until:
-        time.sleep(AGAIN_SECONDS)
+        pause.wait(AGAIN_SECONDS)
         count += keep_sums(conn)
     return count
 
