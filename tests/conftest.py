@@ -22,7 +22,7 @@ from tests.factories import make_namespace
 from tests.support import empty_tables
 from tests.support.longest_first import scheduler as pytest_xdist_make_scheduler  # noqa: F401 - a hook of pytest-xdist
 
-pytest_plugins = ["scheduling.testing"]
+pytest_plugins = ["scheduling.testing", "tests.support.rewriting"]
 
 # The same examples in every run, so that a red run can be repeated; no deadline, and none for finding examples either,
 # since machines are shared.
