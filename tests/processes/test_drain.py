@@ -40,7 +40,7 @@ def begun(count: int = 1) -> None:
 
 def until(gate: Path) -> Task:
     """A task that says that it has begun, and ends when the file is there."""
-    command = f"echo begun; while [ ! -e {gate} ]; do sleep 0.02; done"
+    command = f"echo begun; while [ ! -e {gate} ]; do sleep 0.1; done"
     return make_task(params={"command": command}, overlap="allow")
 
 

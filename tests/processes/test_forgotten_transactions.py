@@ -55,7 +55,7 @@ def test_locked_rows_wait_and_the_results_of_others_are_written(
 ) -> None:
     started = worker(start)
     gate = tmp_path / "gate"
-    task = make_task(params={"command": f"while [ ! -e {gate} ]; do sleep 0.02; done"}, overlap="allow")
+    task = make_task(params={"command": f"while [ ! -e {gate} ]; do sleep 0.1; done"}, overlap="allow")
     instances = [run_task_now(task) for _ in range(4)]
     wait_until(lambda: Execution.objects.filter(state="running").exists(), what="one runs")
     entry = QueueEntry.objects.filter(state=1).order_by("instance_id").first()

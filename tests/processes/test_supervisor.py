@@ -30,7 +30,7 @@ def test_processes_share_the_work_come_back_when_they_die_and_end_together(
     wait_until(lambda: Node.objects.filter(name__in=["w-1", "w-2"], state="online").count() == 2)
     # One slot each: two that wait for each other are in two processes.
     count = f"ls {tmp_path}/*.run | wc -l"
-    both_run = f'touch "{tmp_path}/$ROTA_INSTANCE_ID.run"; until [ $({count}) = 2 ]; do sleep 0.02; done'
+    both_run = f'touch "{tmp_path}/$ROTA_INSTANCE_ID.run"; until [ $({count}) = 2 ]; do sleep 0.1; done'
     task = make_task(params={"command": both_run}, overlap="allow")
     both = [run_task_now(task).pk for _ in range(2)]
     wait_until(lambda: TaskInstance.objects.filter(pk__in=both, outcome="succeeded").count() == 2)

@@ -28,7 +28,7 @@ def test_a_worker_with_a_thread_that_cannot_be_stopped_says_so_finishes_the_rest
 ) -> None:
     started = worker(start)
     gate = tmp_path / "gate"
-    rest = make_task(params={"command": f"echo waiting; while [ ! -e {gate} ]; do sleep 0.02; done"})
+    rest = make_task(params={"command": f"echo waiting; while [ ! -e {gate} ]; do sleep 0.1; done"})
     beside = run_task_now(rest)
     running(beside)
     stuck = run_task_now(

@@ -139,7 +139,7 @@ def test_a_stopping_worker_finishes_what_runs_and_takes_nothing_new(
 ) -> None:
     started = worker(start, "--concurrency", "1")
     gate = tmp_path / "gate"
-    command = f"echo waiting; while [ ! -e {gate} ]; do sleep 0.02; done; echo done"
+    command = f"echo waiting; while [ ! -e {gate} ]; do sleep 0.1; done; echo done"
     task = make_task(params={"command": command}, overlap="allow")
     first = run_task_now(task)
     running(first)
