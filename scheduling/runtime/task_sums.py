@@ -45,23 +45,30 @@ def keep_sums(conn: Connection) -> int:
 
     Returns how many ranges were made or moved on. What somebody else is at, he does.
     """
-    this_hour, wanted, known = _look(conn)
-    if passed := known.keys() - wanted:
-        forget_windows(conn, passed)
-    return sum(bool(advance_window(conn, since=since, until=this_hour)) for since in sorted(wanted))
+    return _keep(conn)[0]
 
 
 def keep_sums_in_turn(conn: Connection, *, patience_seconds: float) -> int:
-    """Do what `keep_sums` does, and again what somebody else was at, until nothing is late or the patience is over.
+    """Do what `keep_sums` does, and again while somebody else holds the statistics, until the patience is over.
 
     Returns how many ranges were made or moved on. It rests in between, so it is for a thread of its own.
     """
-    count, pause = keep_sums(conn), threading.Event()
-    until = time.monotonic() + patience_seconds
-    while sums_are_late(conn) and time.monotonic() < until:
+    until, pause = time.monotonic() + patience_seconds, threading.Event()
+    count, lost = _keep(conn)
+    while lost and time.monotonic() < until:
         pause.wait(AGAIN_SECONDS)
-        count += keep_sums(conn)
+        more, lost = _keep(conn)
+        count += more
     return count
+
+
+def _keep(conn: Connection) -> tuple[int, bool]:
+    """Do it once; also tell whether something was left because somebody else was at it."""
+    this_hour, wanted, known = _look(conn)
+    passed = known.keys() - wanted
+    lost = bool(passed) and forget_windows(conn, passed) is None
+    changed = [advance_window(conn, since=since, until=this_hour) for since in sorted(wanted)]
+    return sum(bool(each) for each in changed), lost or None in changed
 
 
 def wanted_windows(now: datetime, zone_names: Iterable[str]) -> set[datetime]:
