@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -32,6 +33,9 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("rota")
 
 empty_tables.install()
+
+#: The threads of `scheduling.runtime.background`.
+CHORES = {f"rota-{name}" for name in ("folded", "summed", "vacuumed", "dropped")}
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Whoever started the tests in the background had Ctrl-C ignored, which the processes of tests would inherit.
@@ -95,6 +99,10 @@ def conn(transactional_db: None) -> Iterator[Connection]:
     forget_known_partitions()
     connection = own_connection("test")
     yield connection
+    # What a scheduler of the test has begun beside its loop would go on in the tables of the next test.
+    for thread in threading.enumerate():
+        if thread.name in CHORES:
+            thread.join(60)
     connection.close()
 
 

@@ -199,7 +199,7 @@ def test_who_comes_while_somebody_folds_leaves_the_sums_alone(conn: Connection) 
 
 
 def test_sums_that_lost_their_turn_to_folding_have_it_as_soon_as_that_is_done(conn: Connection) -> None:
-    looked = "SELECT state = 'idle' AND query LIKE '%%rota_stat_window%%' FROM pg_stat_activity WHERE pid = %s"
+    looked = "SELECT state = 'idle' AND query = 'COMMIT' FROM pg_stat_activity WHERE pid = %s"
     with own_connection("folding") as folding, own_connection("sums") as sums:
         folding.execute("SELECT pg_advisory_lock(%s)", [STATISTICS_LOCK])
         with in_background(
