@@ -54,8 +54,6 @@ def empty_tables() -> None:
 def install() -> None:
     """Let Django's transactional tests clean up in this way."""
     TransactionTestCase._fixture_teardown = lambda self: empty_tables()  # type: ignore[attr-defined] # its hook for this
-    # A session that has just emptied the tables is as good as a new one, which would read the catalogue anew.
-    TransactionTestCase._should_reload_connections = lambda self: False  # type: ignore[attr-defined] # as above
 
 
 @contextmanager
