@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
 from django.db import connection, connections
 from django.utils import timezone, translation
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -21,13 +23,19 @@ from tests.factories import make_namespace
 from tests.support import empty_tables
 from tests.support.longest_first import scheduler as pytest_xdist_make_scheduler  # noqa: F401 - a hook of pytest-xdist
 
-pytest_plugins = ["scheduling.testing"]
+pytest_plugins = ["scheduling.testing", "tests.support.rewriting"]
 
-# The same examples in every run, so that a red run can be repeated; no deadline, since machines are shared.
-hypothesis_settings.register_profile("rota", derandomize=True, deadline=None)
+# The same examples in every run, so that a red run can be repeated; no deadline, and none for finding examples either,
+# since machines are shared.
+hypothesis_settings.register_profile(
+    "rota", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 hypothesis_settings.load_profile("rota")
 
 empty_tables.install()
+
+#: The threads of `scheduling.runtime.background`.
+CHORES = {f"rota-{name}" for name in ("folded", "summed", "vacuumed", "dropped")}
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Whoever started the tests in the background had Ctrl-C ignored, which the processes of tests would inherit.
@@ -91,6 +99,10 @@ def conn(transactional_db: None) -> Iterator[Connection]:
     forget_known_partitions()
     connection = own_connection("test")
     yield connection
+    # What a scheduler of the test has begun beside its loop would go on in the tables of the next test.
+    for thread in threading.enumerate():
+        if thread.name in CHORES:
+            thread.join(60)
     connection.close()
 
 

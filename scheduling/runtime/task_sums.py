@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,6 +21,9 @@ AHEAD = timedelta(minutes=10)
 #: Days begin at another moment in each time zone; those of the most people, and no more than this. For any other zone
 #: a range of UTC does that begins within a day, with the hours before it.
 MOST_ZONES = 8
+
+#: So long after somebody else was at them, the sums are looked at again.
+AGAIN_SECONDS = 1.0
 
 # The clock, the time zones of people, and how far the ranges that there are reach, by where they begin.
 _LOOK = """
@@ -40,10 +45,30 @@ def keep_sums(conn: Connection) -> int:
 
     Returns how many ranges were made or moved on. What somebody else is at, he does.
     """
+    return _keep(conn)[0]
+
+
+def keep_sums_in_turn(conn: Connection, *, patience_seconds: float) -> int:
+    """Do what `keep_sums` does, and again while somebody else holds the statistics, until the patience is over.
+
+    Returns how many ranges were made or moved on. It rests in between, so it is for a thread of its own.
+    """
+    until, pause = time.monotonic() + patience_seconds, threading.Event()
+    count, lost = _keep(conn)
+    while lost and time.monotonic() < until:
+        pause.wait(AGAIN_SECONDS)
+        more, lost = _keep(conn)
+        count += more
+    return count
+
+
+def _keep(conn: Connection) -> tuple[int, bool]:
+    """Do it once; also tell whether something was left because somebody else was at it."""
     this_hour, wanted, known = _look(conn)
-    if passed := known.keys() - wanted:
-        forget_windows(conn, passed)
-    return sum(bool(advance_window(conn, since=since, until=this_hour)) for since in sorted(wanted))
+    passed = known.keys() - wanted
+    lost = bool(passed) and forget_windows(conn, passed) is None
+    changed = [advance_window(conn, since=since, until=this_hour) for since in sorted(wanted)]
+    return sum(bool(each) for each in changed), lost or None in changed
 
 
 def wanted_windows(now: datetime, zone_names: Iterable[str]) -> set[datetime]:

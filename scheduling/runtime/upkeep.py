@@ -11,7 +11,7 @@ from scheduling.engine.vacuum import SOME_ARE_LATE, late_tables, vacuum_tables
 from scheduling.runtime.background import Background
 from scheduling.runtime.maintainer import Maintainer
 from scheduling.runtime.retention import keep_retention
-from scheduling.runtime.task_sums import keep_sums, sums_are_late
+from scheduling.runtime.task_sums import keep_sums_in_turn, sums_are_late
 
 #: How often old partitions are looked for; days do not end more often.
 RETENTION_EVERY_SECONDS = 3600.0
@@ -30,7 +30,7 @@ def upkeep_maintainers() -> list[Maintainer]:
         Background("folded", _on_a_connection("statistics", _fold), needed=has_deltas).maintainer(
             conf().MAINTENANCE_SECONDS
         ),
-        Background("summed", _on_a_connection("sums", keep_sums), needed=sums_are_late).maintainer(SUMS_EVERY_SECONDS),
+        Background("summed", _on_a_connection("sums", _sum), needed=sums_are_late).maintainer(SUMS_EVERY_SECONDS),
         Background("vacuumed", _on_a_connection("vacuum", _vacuum), rests=VACUUM_RESTS).maintainer(
             VACUUM_EVERY_SECONDS, needed=SOME_ARE_LATE
         ),
@@ -57,6 +57,11 @@ def _fold(conn: Connection) -> int:
         total += folded or 0
         if folded is None or folded < _FOLD:
             return total
+
+
+def _sum(conn: Connection) -> int:
+    # Folding, which is due at the same moments, may have the lock; that takes milliseconds, and the next turn a minute.
+    return keep_sums_in_turn(conn, patience_seconds=SUMS_EVERY_SECONDS)
 
 
 def _vacuum(conn: Connection) -> int:

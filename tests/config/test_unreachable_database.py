@@ -28,10 +28,11 @@ def the_one_line(url: str, *arguments: str) -> str:
 
 
 @pytest.fixture
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+def free_port() -> Iterator[int]:
+    """A port where nobody listens, nor anybody else comes to meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from workers.models import Execution
 from workers.runtime.log_buffer import Chunk
 
 #: For what must come, in seconds; a failure is the only one to wait so long.
-LONG = 20.0
+LONG = 40.0
 
 
 @pytest.fixture(scope="package")
@@ -131,7 +131,7 @@ class Reader:
 
     def step(self) -> dict[str, Any]:
         """Read one message."""
-        message: dict[str, Any] = json.loads(self.socket.recv(timeout=20))
+        message: dict[str, Any] = json.loads(self.socket.recv(timeout=LONG))
         if message["type"] == "chunks":
             self.chunks += message["chunks"]
         else:

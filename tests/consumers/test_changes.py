@@ -91,7 +91,7 @@ def test_while_no_page_is_open_nothing_is_written(conn: Connection) -> None:
 def test_who_is_not_logged_in_is_told_so(conn: Connection, read: Read) -> None:
     stranger = read(None, "changes", headers={"Authorization": "Bearer nonsense"}).socket
     with pytest.raises(ConnectionClosed) as closed:
-        stranger.recv(timeout=20)
+        stranger.recv(timeout=LONG)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4401
     assert "log in" in closed.value.rcvd.reason

@@ -15,7 +15,7 @@ from websockets.typing import Origin
 
 from accounts.roles import Role
 from scheduling.db import Connection
-from tests.consumers.conftest import Hand, Read, Reader, running_execution
+from tests.consumers.conftest import LONG, Hand, Read, Reader, running_execution
 from tests.factories import make_namespace, make_user
 from tests.support.processes import Started
 from tests.support.waiting import wait_until
@@ -43,7 +43,7 @@ def test_a_reader_gets_what_was_written_before_and_after_and_then_the_end(conn: 
     ]
     assert (final["state"], final["next_after"]) == ("failed", 3)
     with pytest.raises(ConnectionClosed) as closed:
-        reader.socket.recv(timeout=10)
+        reader.socket.recv(timeout=LONG)
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1000, "the log is complete")
 
@@ -84,7 +84,7 @@ def test_a_reader_that_is_cut_off_again_and_again_reads_every_byte_once(
 def closing(reader: Reader) -> tuple[int, str]:
     """How the server ended the conversation."""
     with pytest.raises(ConnectionClosed) as closed:
-        reader.socket.recv(timeout=10)
+        reader.socket.recv(timeout=LONG)
     assert closed.value.rcvd is not None
     return closed.value.rcvd.code, closed.value.rcvd.reason
 
@@ -124,7 +124,7 @@ def test_a_page_of_another_site_gets_no_socket_although_the_browser_sends_the_co
     with pytest.raises(InvalidStatus):
         connect(address, additional_headers=cookie)
     with connect(address, origin=Origin(server), additional_headers=cookie) as mine:
-        assert json.loads(mine.recv(timeout=10))["chunks"][0]["text"] == "mine\n"
+        assert json.loads(mine.recv(timeout=LONG))["chunks"][0]["text"] == "mine\n"
 
 
 def test_a_reader_who_is_not_logged_in_is_told_so(conn: Connection, server: str) -> None:
@@ -136,7 +136,7 @@ def test_a_reader_who_is_not_logged_in_is_told_so(conn: Connection, server: str)
         ) as nobody,
         pytest.raises(ConnectionClosed) as closed,
     ):
-        nobody.recv(timeout=10)
+        nobody.recv(timeout=LONG)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4401
 

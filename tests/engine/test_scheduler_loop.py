@@ -195,7 +195,7 @@ def test_schedulers_share_the_tasks_and_one_takes_over_what_another_leaves(conn:
     TaskClock.objects.update(next_run_at=due, dirty=False)
     loops[0].take_note({CLOCK_CHANNEL: {""}})
     wait_until(lambda: loops[0].turn() is not None and TaskInstance.objects.count() >= len(ours))
-    assert set(TaskInstance.objects.values_list("task_id", flat=True)) == ours
+    assert set(TaskInstance.objects.values_list("task_id", flat=True)) >= ours
     # The other one never turns again.
     wait_until(lambda: loops[0].turn() is not None and TaskInstance.objects.count() == len(tasks))
     left = TaskInstance.objects.exclude(task__in=ours).values_list("created_at", flat=True)

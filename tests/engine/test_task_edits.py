@@ -20,11 +20,12 @@ def clock_of(task: Task) -> TaskClock:
 def test_a_new_task_gets_a_clock_that_a_scheduler_plans(conn: Connection) -> None:
     task = make_task(trigger="interval", every_seconds=60)
     assert clock_of(task).dirty
+    before = database_now(conn)
     assert plan_dirty(conn) == 1
     clock = clock_of(task)
     assert not clock.dirty
     assert clock.next_run_at is not None
-    assert clock.next_run_at > database_now(conn)
+    assert clock.next_run_at > before
     assert plan_dirty(conn) == 0
 
 

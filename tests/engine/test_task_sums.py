@@ -21,10 +21,11 @@ from scheduling.engine.forget import forget_statistics
 from scheduling.engine.rebuild_statistics import rebuild_statistics
 from scheduling.models import StatSum, Task
 from scheduling.runtime.loop import SchedulerLoop
-from scheduling.runtime.task_sums import keep_sums, sums_are_late
+from scheduling.runtime.task_sums import keep_sums, keep_sums_in_turn, sums_are_late
 from scheduling.runtime.upkeep import upkeep_maintainers
 from scheduling.statistics import Scope, TaskOrder, task_figures
 from tests.factories import make_namespace, make_task, make_user
+from tests.support.threads import in_background
 from tests.support.waiting import wait_until
 
 ALL = Scope(namespace_ids=None)
@@ -177,8 +178,7 @@ def test_a_running_scheduler_keeps_the_sums(conn: Connection) -> None:
     thread = Thread(target=loop.run)
     thread.start()
     try:
-        # When folding, which begins at the same moment, has the lock, it is the turn of the sums a minute later.
-        wait_until(lambda: not sums_are_late(conn), seconds=150, what="the sums are there")
+        wait_until(lambda: not sums_are_late(conn), what="the sums are there")
     finally:
         loop.stop()
         thread.join()
@@ -196,6 +196,20 @@ def test_who_comes_while_somebody_folds_leaves_the_sums_alone(conn: Connection) 
             assert windows(conn) == {}
     finally:
         folding.close()
+
+
+def test_sums_that_lost_their_turn_to_folding_have_it_as_soon_as_that_is_done(conn: Connection) -> None:
+    looked = "SELECT state = 'idle' AND query = 'COMMIT' FROM pg_stat_activity WHERE pid = %s"
+    with own_connection("folding") as folding, own_connection("sums") as sums:
+        folding.execute("SELECT pg_advisory_lock(%s)", [STATISTICS_LOCK])
+        with in_background(
+            lambda: keep_sums_in_turn(sums, patience_seconds=60),
+            stop=lambda: folding.execute("SELECT pg_advisory_unlock(%s)", [STATISTICS_LOCK]),
+        ) as kept:
+            wait_until(lambda: conn.execute(looked, [sums.info.backend_pid]).fetchone() == (True,))
+            assert not kept.done()
+    assert windows(conn)
+    assert not sums_are_late(conn)
 
 
 def test_sums_go_with_the_statistics_that_they_were_made_of(conn: Connection) -> None:

@@ -151,7 +151,7 @@ def test_a_redirect_to_something_else_than_http_is_refused(server: Server) -> No
 @pytest.mark.parametrize("path", ["/silence", "/dripping-headers", "/dripping-body"])
 def test_the_deadline_ends_a_request_however_the_server_stalls(server: Server, path: str) -> None:
     with pytest.raises(HandlerTimedOut):
-        run(HTTP, make_context(seconds=0.4), url=server.url(path))
+        run(HTTP, make_context(seconds=1), url=server.url(path))
     assert server.begun.is_set()
 
 

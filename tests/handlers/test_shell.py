@@ -172,7 +172,7 @@ def test_cancelling_reaches_a_child_that_left_the_group(log: MemoryLog, tmp_path
 
 def test_the_deadline_ends_the_command(log: MemoryLog) -> None:
     with pytest.raises(HandlerTimedOut):
-        run(SHELL, make_context(log, seconds=0.3), command="sleep 1000")
+        run(SHELL, make_context(log, seconds=1), command="sleep 1000")
     assert "SIGTERM" in log.text("log")
 
 

@@ -95,7 +95,7 @@ def logs(context: HandlerContext) -> None:
 
 
 def test_a_busy_loop_ends_at_its_deadline_and_may_clean_up(log: MemoryLog) -> None:
-    context = make_context(log, seconds=0.3)
+    context = make_context(log, seconds=1)
     assert isinstance(start(PYTHON, context, function="limits.loop").exception(30), HandlerTimedOut)
     assert "cleaned up" in log.text("stdout")
     assert "WorkStopped" in log.text("stderr")
@@ -129,7 +129,7 @@ def test_cleaning_up_is_not_interrupted(log: MemoryLog) -> None:
 
 
 def test_a_function_that_looks_whether_it_shall_end_learns_of_its_deadline_and_is_left_alone(log: MemoryLog) -> None:
-    future = start(PYTHON, make_context(log, seconds=0.2), function="limits.polite")
+    future = start(PYTHON, make_context(log, seconds=1), function="limits.polite")
     assert isinstance(future.exception(30), HandlerTimedOut)
     assert "noticed" in log.text("stdout")
     assert log.text("stderr") == ""

@@ -111,7 +111,7 @@ def test_a_second_demo_is_refused_until_ctrl_c_stops_the_first_then_it_goes_on_w
                 refused_beside_another(home)
         finally:
             demo.send_signal(signal.SIGINT)
-            code = demo.wait(timeout=30)
+            code = demo.wait(timeout=60)
         said = output.read_text()
         assert code == 0, said
         assert "Stopped." in said

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -37,22 +38,27 @@ def begun(count: int = 1) -> None:
     wait_until(lambda: begun.count() >= count, what=f"{count} executions have begun")
 
 
-def sleeping(seconds: float = 600, **over: object) -> Task:
-    """A task that says that it has begun, and takes its time."""
-    return make_task(params={"command": f"echo begun; sleep {seconds}"}, overlap="allow", **over)
+def until(gate: Path) -> Task:
+    """A task that says that it has begun, and ends when the file is there."""
+    command = f"echo begun; while [ ! -e {gate} ]; do sleep 0.1; done"
+    return make_task(params={"command": command}, overlap="allow")
 
 
-def test_a_drained_node_finishes_ends_and_waits_for_its_resumption(conn: Connection, start: Start) -> None:
+def test_a_drained_node_finishes_ends_and_waits_for_its_resumption(
+    conn: Connection, start: Start, tmp_path: Path
+) -> None:
     first = worker(start, "w", "--concurrency", "1")
-    task = sleeping(1.5)
+    gate = tmp_path / "gate"
+    task = until(gate)
     running, waiting = run_task_now(task), run_task_now(task)
     begun()
     with pytest.raises(CommandError, match="1 executions had not ended; w stays drained"):
         call_command("drain", "w", "--wait", "--timeout", "0.1")
-    done = manage("drain", "w", "--reason", "new kernel", "--wait", "--timeout", "30")
+    gate.touch()
+    done = manage("drain", "w", "--reason", "new kernel", "--wait", "--timeout", "60")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Nothing runs on w any more." in done.stdout
-    assert first.process.wait(timeout=20) == 0
+    assert first.wait() == 0
     assert "drained on request" in first.said()
     assert TaskInstance.objects.get(pk=running.pk).outcome == "succeeded"
     assert QueueEntry.objects.get().state == 0
@@ -70,7 +76,7 @@ def test_a_drained_node_finishes_ends_and_waits_for_its_resumption(conn: Connect
     assert "takes work again" in said.getvalue()
     wait_until(lambda: TaskInstance.objects.get(pk=waiting.pk).outcome == "succeeded", what="it goes on by itself")
     assert third.process.poll() is None
-    assert Node.objects.get().state == "online"
+    wait_until(lambda: Node.objects.get().state == "online", what="the node is as before")
 
 
 @pytest.mark.parametrize(
@@ -130,11 +136,15 @@ def hung_server(conn: Connection) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-def test_a_drain_does_not_wait_for_ever_for_a_server_that_does_not_answer(conn: Connection, start: Start) -> None:
+def test_a_drain_does_not_wait_for_ever_for_a_server_that_does_not_answer(
+    conn: Connection, start: Start, tmp_path: Path
+) -> None:
     started = worker(start, "w", DJANGO_SETTINGS_MODULE="tests.processes.short_settings")
-    instance = run_task_now(sleeping(0.5))
+    gate = tmp_path / "gate"
+    instance = run_task_now(until(gate))
     begun()
     with hung_server(conn):
+        gate.touch()
         code = started.end()
     assert code == 75
     assert "1 results" in started.said()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -49,9 +50,12 @@ def test_a_snapshot_that_is_held_hinders_nobody(start: Start, forgotten: Connect
     wait_until(lambda: TaskInstance.objects.filter(task=ticking, outcome="succeeded").count() >= 2, what="ticks fire")
 
 
-def test_locked_rows_wait_and_the_results_of_others_are_written(start: Start, forgotten: Connection) -> None:
+def test_locked_rows_wait_and_the_results_of_others_are_written(
+    start: Start, forgotten: Connection, tmp_path: Path
+) -> None:
     started = worker(start)
-    task = make_task(params={"command": "sleep 0.5"}, overlap="allow")
+    gate = tmp_path / "gate"
+    task = make_task(params={"command": f"while [ ! -e {gate} ]; do sleep 0.1; done"}, overlap="allow")
     instances = [run_task_now(task) for _ in range(4)]
     wait_until(lambda: Execution.objects.filter(state="running").exists(), what="one runs")
     entry = QueueEntry.objects.filter(state=1).order_by("instance_id").first()
@@ -60,11 +64,18 @@ def test_locked_rows_wait_and_the_results_of_others_are_written(start: Start, fo
     instances += [run_task_now(task) for _ in range(12)]
     # One entry, and of another instance the row of its history.
     forgotten.execute("SELECT 1 FROM rota_instance WHERE id = %s FOR UPDATE", [instances[-1].pk])
+    gate.touch()
     locked = [instance for instance in instances if instance.pk in {entry.instance_id, instances[-1].pk}]
     others = [instance for instance in instances if instance not in locked]
 
     wait_until(lambda: set(outcomes(others)) == {"succeeded"}, what="the others were claimed and completed")
-    wait_until(lambda: started.said().count("holds its rows locked") == 2, what="the worker says what waits")
+
+    def both_are_said_to_wait() -> bool:
+        # Others beside them may have been put aside for a moment, too.
+        leases = Execution.objects.filter(instance__in=[each.pk for each in locked]).values_list("pk", flat=True)
+        return len(leases) == 2 and all(f"the report of execution {each} waits" in started.said() for each in leases)
+
+    wait_until(both_are_said_to_wait, what="the worker says what waits")
     assert outcomes(locked) == [None, None]
 
     forgotten.rollback()

@@ -23,11 +23,15 @@ def pid_of(name: str) -> int:
     return Node.objects.get(name=name).pid
 
 
-def test_processes_share_the_work_come_back_when_they_die_and_end_together(conn: Connection, start: Start) -> None:
+def test_processes_share_the_work_come_back_when_they_die_and_end_together(
+    conn: Connection, start: Start, tmp_path: Path
+) -> None:
     command = start("runworker", "--processes", "2", "--name", "w", "--concurrency", "1", "--handlers", "shell")
     wait_until(lambda: Node.objects.filter(name__in=["w-1", "w-2"], state="online").count() == 2)
-    # One slot each: two that run at once are in two processes.
-    task = make_task(params={"command": "sleep 0.5"}, overlap="allow")
+    # One slot each: two that wait for each other are in two processes.
+    count = f"ls {tmp_path}/*.run | wc -l"
+    both_run = f'touch "{tmp_path}/$ROTA_INSTANCE_ID.run"; until [ $({count}) = 2 ]; do sleep 0.1; done'
+    task = make_task(params={"command": both_run}, overlap="allow")
     both = [run_task_now(task).pk for _ in range(2)]
     wait_until(lambda: TaskInstance.objects.filter(pk__in=both, outcome="succeeded").count() == 2)
     assert conn.execute("SELECT count(DISTINCT node_id) FROM rota_execution").fetchone() == (2,)
@@ -72,4 +76,5 @@ def test_a_worker_holds_three_connections(conn: Connection, start: Start) -> Non
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND application_name LIKE 'rota worker%'"
     )
-    assert conn.execute(sessions).fetchone() == (3,)
+    # One that it has closed may still be on its way out of the server.
+    wait_until(lambda: conn.execute(sessions).fetchone() == (3,), what="there are three")

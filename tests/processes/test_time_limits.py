@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from scheduling.db import Connection
@@ -22,10 +24,11 @@ def log_of(instance: TaskInstance, stream: str) -> str:
 
 
 def test_a_worker_with_a_thread_that_cannot_be_stopped_says_so_finishes_the_rest_and_replaces_itself(
-    conn: Connection, start: Start
+    conn: Connection, start: Start, tmp_path: Path
 ) -> None:
     started = worker(start)
-    rest = make_task(params={"command": "echo waiting; sleep 4"})
+    gate = tmp_path / "gate"
+    rest = make_task(params={"command": f"echo waiting; while [ ! -e {gate} ]; do sleep 0.1; done"})
     beside = run_task_now(rest)
     running(beside)
     stuck = run_task_now(
@@ -41,7 +44,8 @@ def test_a_worker_with_a_thread_that_cannot_be_stopped_says_so_finishes_the_rest
     assert ended.message == "The work did not end before its deadline, and its thread could not be stopped."
     assert "time.sleep(seconds)" in log_of(stuck, "note")
     assert Execution.objects.get(instance=stuck.pk).state == "timed_out"
-    assert "could not be stopped; taking nothing new" in started.said()
+    wait_until(lambda: "could not be stopped; taking nothing new" in started.said(), what="the worker says so")
+    gate.touch()
     assert outcome(beside).outcome == "succeeded"
     wait_until(lambda: started.said().count("worker: w started") == 2, what="the worker has started again")
     assert started.process.poll() is None, "as the same process"
@@ -66,8 +70,8 @@ def test_cancelling_what_cannot_be_stopped_ends_it_as_cancelled(conn: Connection
 
 
 def test_python_code_that_keeps_a_core_busy_costs_no_lease(conn: Connection, start: Start) -> None:
-    start("runscheduler", ROTA_LEASE_SECONDS="3")
-    worker(start, ROTA_LEASE_SECONDS="3")
+    start("runscheduler", ROTA_LEASE_SECONDS="4")
+    worker(start, ROTA_LEASE_SECONDS="4")
     task = make_task(handler="python", params={"function": "tests.burn", "kwargs": {"seconds": 5}}, overlap="allow")
     # Two at once, so that they also fight each other for the interpreter.
     instances = [run_task_now(task), run_task_now(task)]
@@ -121,7 +125,7 @@ def test_work_that_is_slower_than_its_soft_limit_is_marked_and_goes_on(conn: Con
     assert (ended.outcome, ended.reason) == ("succeeded", "completed")
     assert ended.message == "It took longer than the 1 s after which its task warns."
     assert log_of(ended, "note") == "Still running after 1 s; it goes on.\n"
-    assert "still runs after 1 s" in started.said()
+    wait_until(lambda: "still runs after 1 s" in started.said(), what="the worker says so")
 
 
 def test_work_with_a_time_limit_runs_again_when_its_worker_is_killed(conn: Connection, start: Start) -> None:

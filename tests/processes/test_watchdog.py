@@ -41,7 +41,7 @@ def test_a_loop_that_waits_for_a_lock_which_nobody_releases_ends_its_process(
         wait_until(Node.objects.exists, what="it has registered")
     with conn.transaction():
         conn.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-        code = started.process.wait(timeout=40)
+        code = started.wait()
     assert code == EXIT_STALLED
     said = started.said()
     assert "has not turned for 2 s" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -57,12 +58,13 @@ def outcome(instance: TaskInstance, seconds: float = 30) -> TaskInstance:
 def test_killed_workers_work_is_lost_decided_and_its_late_report_refused(
     conn: Connection, start: Start, on_worker_lost: str, decision: str
 ) -> None:
-    start("runscheduler")
-    doomed = worker(start, name="doomed")
+    over = {"ROTA_LEASE_SECONDS": "6"}
+    start("runscheduler", **over)
+    doomed = worker(start, name="doomed", **over)
     instance = run_task_now(sleeper(on_worker_lost=on_worker_lost))
     execution = running(instance)
     doomed.kill()
-    worker(start, name="survivor")
+    worker(start, name="survivor", **over)
     wait_until(lambda: Execution.objects.get(pk=execution.pk).state == "lost", what="the execution is lost")
     if decision == "failed":
         assert outcome(instance).reason == Reason.WORKER_LOST
@@ -132,13 +134,20 @@ def test_a_newer_instance_kills_the_one_that_runs_and_a_person_may_kill_that(con
     assert (ended.reason, ended.message) == ("cancelled", "Killed by the system. Now.")
 
 
-def test_a_stopping_worker_finishes_what_runs_and_takes_nothing_new(conn: Connection, start: Start) -> None:
+def test_a_stopping_worker_finishes_what_runs_and_takes_nothing_new(
+    conn: Connection, start: Start, tmp_path: Path
+) -> None:
     started = worker(start, "--concurrency", "1")
-    task = make_task(params={"command": "echo waiting; sleep 1.5; echo done"}, overlap="allow")
+    gate = tmp_path / "gate"
+    command = f"echo waiting; while [ ! -e {gate} ]; do sleep 0.1; done; echo done"
+    task = make_task(params={"command": command}, overlap="allow")
     first = run_task_now(task)
     running(first)
     second = run_task_now(task)
-    assert started.end() == 0
+    started.process.terminate()
+    wait_until(lambda: "draining" in started.said(), what="it has heard")
+    gate.touch()
+    assert started.wait() == 0
     assert TaskInstance.objects.get(pk=first.pk).outcome == "succeeded"
     assert QueueEntry.objects.get().instance_id == second.pk
     assert QueueEntry.objects.get().state == 0

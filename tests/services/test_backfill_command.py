@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from scheduling.conf import SchedulingConf
 from scheduling.db import Connection, own_connection
 from scheduling.models import Backfill, Task
 from scheduling.runtime.loop import SchedulerLoop
@@ -50,7 +51,9 @@ def fleet(conn: Connection) -> Iterator[list[ExecutionState]]:
     stop = Event()
 
     def work() -> None:
-        loop, connection = SchedulerLoop(), own_connection("test worker")
+        # Nobody wakes it, so it looks often.
+        loop = SchedulerLoop(settings=SchedulingConf(MAINTENANCE_SECONDS=0.1))
+        connection = own_connection("test worker")
         node = make_registration(connection)
         while not stop.is_set():
             loop.turn()

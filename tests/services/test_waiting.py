@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -83,10 +83,13 @@ def test_a_retry_says_which_attempt_comes_and_when(conn: Connection) -> None:
 
 
 def test_a_moment_names_its_zone_and_which_of_two_such_hours_it_is(conn: Connection) -> None:
-    at = datetime(2027, 10, 31, 1, 30, tzinfo=UTC)
+    # Clocks are put back on the last Sunday of October.
+    last = date(timezone.now().year + 1, 10, 31)
+    day = last - timedelta(days=last.isoweekday() % 7)
+    at = datetime(day.year, day.month, day.day, 1, 30, tzinfo=UTC)
     planned = run(make_task(overlap="allow"), at=at)
     with timezone.override("Europe/Berlin"):
-        assert gates(planned)["time"].sentence == "It is planned for 2027-10-31 02:30:00 CET, Europe/Berlin."
+        assert gates(planned)["time"].sentence == f"It is planned for {day} 02:30:00 CET, Europe/Berlin."
 
 
 def test_overlap_names_the_earlier_instance_and_who_waits_before(conn: Connection) -> None:

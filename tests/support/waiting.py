@@ -17,11 +17,13 @@ WAITING_FOR_A_LOCK = (
 
 def wait_until(condition: Callable[[], T], *, seconds: float = 30.0, what: str = "") -> T:
     """Return the first true value of ``condition``; fail with ``what`` when none comes within ``seconds``."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
+    deadline = began + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:g} s: {what or condition}")
-        time.sleep(0.02)
+        # What takes long is asked for less often: the asking takes its time from those who are to bring it about.
+        time.sleep(min(0.1, max(0.02, (time.monotonic() - began) / 20)))
