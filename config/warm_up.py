@@ -41,11 +41,9 @@ def warm_up() -> None:
 def _load_templates() -> None:
     engine = engines["django"]
     assert isinstance(engine, DjangoTemplates)  # noqa: S101 - settings.TEMPLATES names no other
+    theirs = (Path(each) for each in get_app_template_dirs("templates") if any(one in str(each) for one in _OF_PAGES))
     # The loader remembers what it has compiled.
-    for directory in (*engine.template_dirs, *get_app_template_dirs("templates")):
-        root = Path(directory)
-        if root not in map(Path, engine.dirs) and not any(each in root.as_posix() for each in _OF_PAGES):
-            continue
+    for root in (Path(settings.BASE_DIR, "templates"), *theirs):
         for file in root.rglob("*.html"):
             # Some of theirs are for packages that are not installed; no page includes them.
             with suppress(TemplateDoesNotExist, TemplateSyntaxError):

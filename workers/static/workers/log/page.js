@@ -1,7 +1,7 @@
 // The page of one log: reads the index, shows the end, and follows what still runs.
 
 import { Search } from "./search.js";
-import { Follower } from "./socket.js";
+import { AWAY, Follower } from "./socket.js";
 import { Store } from "./store.js";
 import { View } from "./view.js";
 
@@ -245,9 +245,21 @@ const start = (root) => {
       // The log itself is complete; the word above it is right after a reload.
     }
   };
+  let silenced = false;
+  const complain = (text) => {
+    silenced = true;
+    say(text);
+  };
   const follow = () => new Follower(socket, () => store.after, {
-    open: () => say(""),
-    lost: (seconds) => say(words.lost.replace("%(seconds)s", seconds)),
+    // Not when the connection is open, as that does not tell whether there is anything behind it.
+    heard: () => {
+      if (silenced) {
+        silenced = false;
+        say("");
+      }
+    },
+    silent: () => complain(words.silent),
+    lost: (seconds, code) => complain((code === AWAY ? words.away : words.lost).replace("%(seconds)s", seconds)),
     refused: (reason) => say(`${words.refused} ${reason}`),
     chunks: (chunks) => {
       const before = store.total;
