@@ -163,3 +163,18 @@ def test_a_fixed_delay_counts_from_its_next_run(root: Client) -> None:
     hours = sorted(hour for link in cells_of(root, "coming") if link.cell.count for hour in link.cell.hours)
     assert hours[0] == at.replace(minute=0)
     assert all(later - earlier == timedelta(days=1) for earlier, later in pairwise(hours))
+
+
+@pytest.mark.parametrize("hour", ["2001-01-01T00", "nonsense"])
+def test_an_hour_that_the_maps_do_not_have_is_said(root: Client, hour: str) -> None:
+    answer = root.get("/admin/fleet-calendar/", {"of": "past", "hour": hour})
+    assert "names an hour that these fourteen days do not have" in answer.content.decode()
+
+
+def test_counting_knows_no_task_and_naming_knows_as_many_as_were_asked_for() -> None:
+    made = [make_task(trigger="cron", cron_expression="15 * * * *").pk for _ in range(3)]
+    (counted,) = schedules(EVERYTHING, since=SINCE, until=UNTIL)
+    (named,) = schedules(EVERYTHING, since=SINCE, until=UNTIL, named=2)
+    assert (counted.task_count, list(counted.task_ids)) == (3, [])
+    assert (named.task_count, list(named.task_ids)) == (3, made[:2])
+    assert counted.trigger == named.trigger
