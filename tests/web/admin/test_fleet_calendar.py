@@ -18,7 +18,7 @@ from scheduling.engine.fold_statistics import fold_statistics
 from scheduling.models import Task, TaskClock
 from scheduling.services.validation import trigger_of
 from scheduling.statistics import Scope, fires_by_hour, tasks_that_fire
-from scheduling.statistics.fires_by_hour import schedules
+from scheduling.statistics.fires_by_hour import _PLAIN, _SCHEDULES, schedules
 from tests.factories import make_namespace, make_task, make_user
 from tests.web.api.work import ended, free_task
 from workers.domain.states import ExecutionState
@@ -178,3 +178,23 @@ def test_counting_knows_no_task_and_naming_knows_as_many_as_were_asked_for() -> 
     assert (counted.task_count, list(counted.task_ids)) == (3, [])
     assert (named.task_count, list(named.task_ids)) == (3, made[:2])
     assert counted.trigger == named.trigger
+
+
+def test_counting_goes_by_the_indexes_that_are_made_for_it() -> None:
+    make_task(trigger="cron", cron_expression="15 * * * *")
+    conn = callers_connection()
+    params = {**EVERYTHING.params, "since": SINCE, "until": UNTIL, "named": 0}
+    with conn.transaction():
+        # Of a table this small no index would be used otherwise.
+        conn.execute("SET LOCAL enable_seqscan = off")
+        plain, others = (
+            "\n".join(row[0] for row in conn.execute(f"EXPLAIN {statement}".encode(), params).fetchall())
+            for statement in (_PLAIN, _SCHEDULES)
+        )
+        chart = conn.execute(
+            "EXPLAIN SELECT sum(count) FROM rota_stat_hour WHERE task_id = coalesce(%s::int, 0) AND hour >= %s",
+            [None, SINCE],
+        ).fetchall()
+    assert "Index Only Scan using rota_task_plain_cron" in plain
+    assert "rota_task_other_schedule" in others
+    assert "rota_stat_hour_all" in "\n".join(row[0] for row in chart)
