@@ -236,7 +236,10 @@ def test_a_filter_value_that_there_is_leaves_nothing_to_say(root: Client) -> Non
     instance = make_instance(task)
     for query in ({"task": str(task.pk)}, {"state": "failed"}, {"range": "all"}, {"queue": "reports"}, {"state": ""}):
         assert root.get(reverse(INSTANCES), query).context["cl"].not_understood == [], query
-    assert shown(root.get(reverse(INSTANCES), {"state": "nonsense"})) == {instance.pk}
+    without = root.get(reverse(INSTANCES), {"state": "nonsense"})
+    assert shown(without) == {instance.pk}
+    (states,) = [group["choices"] for group in without.context["cl"].pills if group["title"] == "state"]
+    assert [str(each["display"]) for each in states if each["selected"]] == ["All"]
 
 
 def test_a_file_is_not_made_of_more_than_was_asked_for(root: Client) -> None:

@@ -206,9 +206,12 @@ const start = (root) => {
   window.addEventListener("hashchange", toHash);
 
   // What the server has now, then what it writes from now on
+  let lastSaid = -1;
   const read = async () => {
     for (;;) {
       const part = await ask(`${api}log/index/?after=${store.after}`);
+      const spoken = part.stream.lastIndexOf("log");
+      lastSaid = spoken < 0 ? lastSaid : part.seq[spoken];
       part.seq.forEach((seq, at) => store.add({
         seq,
         stream: part.stream[at],
@@ -288,6 +291,10 @@ const start = (root) => {
     toHash();
     if (!complete) {
       follow();
+      if (lastSaid >= 0) {
+        // How far it was when the page was opened; whatever comes later says more.
+        ask(`${api}log/?after=${lastSaid - 1}&limit=1`).then((said) => progress.hidden && said.chunks.forEach(showProgress), () => {});
+      }
     }
   });
 };
