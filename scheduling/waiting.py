@@ -130,7 +130,8 @@ def _admission_words(entries: list[QueueEntry]) -> dict[int, GateWord]:
     if not entries:
         return {}
     tasks = Task.objects.in_bulk({entry.task_id for entry in entries})
-    gates = {entry.gate for entry in entries if entry.gate is not None}
+    # How many have passed the gate matters for backfills alone; without any of them nothing is asked.
+    gates = {entry.gate for entry in entries if entry.gate is not None and entry.backfill_id is not None}
     live = Counter(
         dict(
             QueueEntry.objects.filter(gate__in=gates, state__in=ADMITTED)

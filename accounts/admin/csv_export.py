@@ -72,6 +72,9 @@ def export_list(model_admin: Any, request: HttpRequest, columns: Columns) -> Htt
         changelist = model_admin.get_changelist_instance(request)
     except IncorrectLookupParameters:
         return HttpResponseRedirect("../")
+    if changelist.not_understood:
+        # More rows than were asked for would be in the file, and nothing there could say so; the list does.
+        return HttpResponseRedirect(f"../?{request.GET.urlencode()}")
     rows = changelist.queryset.iterator(chunk_size=BATCH)
     lines = csv_lines(columns, rows, lambda batch: model_admin.prepare_rows(request, batch))
     name = f"{model_admin.opts.model_name}s-{timezone.localtime():%Y%m%d-%H%M%S}.csv"

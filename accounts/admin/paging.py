@@ -11,6 +11,9 @@ from unfold.views import ChangeList
 
 from accounts.admin.filters import KnownChoiceFilter
 
+#: So much is shown of a value that somebody typed into the address.
+_SHOWN = 60
+
 
 class UncountedPaginator(InfinitePaginator):
     """Names the template of the page links. The list itself knows whether there is a next page."""
@@ -68,6 +71,11 @@ class UncountedChangeList(ChangeList):
         return f"export/{self.get_query_string(remove=['p', 'all'])}" if self.model_admin.csv_columns() else ""
 
     @property
+    def not_understood(self) -> list[dict[str, str]]:
+        """Each filter whose value in the address is none of its choices: a sentence, and the list without it."""
+        return [_unknown(spec, self, value) for spec in self.filter_specs if (value := _unknown_value(spec, self))]
+
+    @property
     def loosening(self) -> list[dict[str, str]]:
         """For an empty list: each thing that narrows it, and the address of the list without that."""
         found = []
@@ -75,6 +83,9 @@ class UncountedChangeList(ChangeList):
             words = _("search for “%(words)s”") % {"words": self.query}
             found.append({"words": words, "url": self.get_query_string(remove=["q", "p"])})
         for spec in self.filter_specs:
+            if _unknown_value(spec, self):
+                # Said already, and with other words.
+                continue
             loosened = spec.loosened(self) if isinstance(spec, KnownChoiceFilter) else _loosened(spec, self)
             if loosened is not None:
                 found.append({"words": loosened[0], "url": loosened[1]})
@@ -92,3 +103,25 @@ def _loosened(spec: Any, changelist: UncountedChangeList) -> tuple[str, str] | N
         return None
     chosen = next((str(each["display"]) for each in spec.choices(changelist) if each["selected"]), "")
     return f"{spec.title}: {chosen}", changelist.get_query_string(remove=[*names, "p"])
+
+
+def _unknown_value(spec: Any, changelist: UncountedChangeList) -> str:
+    """Return what the address gives a filter that offers no such choice; empty when all is well."""
+    if isinstance(spec, KnownChoiceFilter):
+        return spec.unknown() or ""
+    given = [str(changelist.params[name]) for name in spec.expected_parameters() if name in changelist.params]
+    return given[0] if given and not any(each["selected"] for each in spec.choices(changelist)) else ""
+
+
+def _unknown(spec: Any, changelist: UncountedChangeList, value: str) -> dict[str, str]:
+    params = {"value": value[:_SHOWN], "filter": spec.title}
+    if isinstance(spec, KnownChoiceFilter):
+        words = _("The filter “%(filter)s” has no choice “%(value)s”: the list is shown without it.") % params
+    else:
+        words = _("The filter “%(filter)s” has no choice “%(value)s”: nothing can match.") % params
+    names = spec.expected_parameters()
+    return {
+        "words": words,
+        "without": _("%(filter)s: %(value)s") % params,
+        "url": changelist.get_query_string(remove=[*names, "p"]),
+    }

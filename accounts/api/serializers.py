@@ -29,6 +29,11 @@ def unknown_names(given: Mapping[str, Any], known: list[str]) -> dict[str, list[
     return problems
 
 
+def not_one_of(given: str, words: str) -> str:
+    """Return the sentence about a value that is none of ``words``."""
+    return _("“%(given)s” is none of these: %(words)s.") % {"given": given[:60], "words": words}
+
+
 def checked(serializer: serializers.BaseSerializer[Any]) -> dict[str, Any]:
     """Return the fields that ``serializer`` was given, valid; raises ValidationError by field."""
     serializer.is_valid(raise_exception=True)
@@ -40,6 +45,18 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     Read-only fields may be sent back; they change nothing.
     """
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields; one that takes a few words names them to whoever gave another."""
+        fields = super().get_fields()
+        for field in fields.values():
+            if isinstance(field, serializers.ChoiceField) and not field.read_only:
+                words = ", ".join(str(key) for key in field.choices if key != "")
+                # The field itself fills in {input}, so no brace of a word may stand there.
+                field.error_messages["invalid_choice"] = not_one_of(
+                    "{input}", words.replace("{", "{{").replace("}", "}}")
+                )
+        return fields
 
     def to_internal_value(self, data: Any) -> Any:
         """Return the validated fields, or raise ValidationError by field, unknown ones included."""

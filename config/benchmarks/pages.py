@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from config.benchmarks.addresses import addresses
 from config.benchmarks.base import Benchmark, Figures, Stage
 from config.benchmarks.errors import Stuck
 from config.benchmarks.installation import furnish
+from config.benchmarks.statements import statements_sent
 
 #: How often each is asked for in a repeat; the best time counts, as nothing else may then be going on.
 TIMES = 3
@@ -45,9 +45,9 @@ def _ask(client: Client, pages: Mapping[str, str], tell: Callable[[float], None]
     for number, (name, url) in enumerate(pages.items()):
         tell(number / len(pages))
         figures[f"{name}_ms"] = min(_get(client, url) for _ in range(TIMES)) * 1000
-        with CaptureQueriesContext(connection) as queries:
+        with statements_sent() as sent:
             _get(client, url)
-        figures[f"{name}_queries"] = sum(not is_of_a_transaction(query["sql"]) for query in queries)
+        figures[f"{name}_queries"] = len(sent)
     milliseconds = [value for name, value in figures.items() if name.endswith("_ms")]
     statements = [value for name, value in figures.items() if name.endswith("_queries")]
     return {
@@ -58,11 +58,6 @@ def _ask(client: Client, pages: Mapping[str, str], tell: Callable[[float], None]
         "most_queries": max(statements),
         "slowest_ms": max(milliseconds),
     }
-
-
-def is_of_a_transaction(statement: str) -> bool:
-    """Tell whether a statement reads nothing, and only begins or ends a transaction."""
-    return statement.startswith(("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"))
 
 
 def _get(client: Client, url: str) -> float:

@@ -120,7 +120,7 @@ def _pieces(counts: Counts, top: int) -> Iterator[Piece]:
 
 def _says(counts: Counts) -> str:
     parts = [f"{count} {STATE_LABELS[state]}" for state in reversed(STACK) if (count := getattr(counts, state.value))]
-    return ", ".join(parts) or _("nothing ended")
+    return _(", ").join(parts) or _("nothing ended")
 
 
 def _time_of(moment: datetime, span: Span) -> str:

@@ -61,14 +61,15 @@ def read_parts(user: User, span: Span, *, everything: bool = True) -> dict[str, 
         "failures": [_failure(each, now) for each in latest_failures(scope, now=now, limit=NAMED_FAILURES)],
         "failures_url": f"{reverse('admin:scheduling_taskinstance_changelist')}?state=failed&range=30d",
         "everything": everything,
-        "is_fresh": not _has_history(scope),
     }
+    if everything:
+        context |= _charts(scope, span, now)
+    # What the chart shows need not be looked for.
+    context["is_fresh"] = not context.get("ended") and not _has_history(scope)
     if context["is_fresh"]:
         may_add = bool(permitted_ids(user, Action.ADMINISTER))
         has_task = Task.objects.visible_to(user).exists()
         context["steps"] = first_steps(schedulers, nodes, has_task=has_task, may_add_task=may_add)
-    if everything:
-        context |= _charts(scope, span, now)
     return context
 
 
@@ -79,7 +80,9 @@ def _charts(scope: Scope, span: Span, now: datetime) -> dict[str, Any]:
         "span": span,
         "spans": [(each.value, word) for each, word in _span_words().items()],
         "chart": outcome_chart(series),
-        **_task_tables(scope, span, now),
+        "ended": series.total.total,
+        # Both are counted together: where nothing has ended, no task has.
+        **(_task_tables(scope, span, now) if series.total.total else {"failing": (), "slowest": ()}),
         "timeline": timeline(upcoming_fires(scope, now=now, limit=MOST_FIRES), now),
     }
 

@@ -138,7 +138,7 @@ def _depth(queue: QueueHealth) -> Vital:
         key="depth",
         label=_("In the queue"),
         value=str(waits),
-        word=", ".join(part for part in parts if part) or _("empty"),
+        word=_(", ").join(part for part in parts if part) or _("empty"),
         tone=Tone.CALM,
         url=_instances("ready" if queue.ready or not waits else "waiting"),
     )

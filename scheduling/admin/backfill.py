@@ -15,7 +15,7 @@ from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
@@ -182,7 +182,7 @@ class BackfillAdmin(LedgerAdmin):
         """When it was asked for, exactly."""
         return exact_moment(backfill.created_at)
 
-    @admin.display(description=gettext_lazy("finished"))
+    @admin.display(description=pgettext_lazy("moment", "finished"))
     def finished_exact(self, backfill: Backfill) -> SafeString:
         """When it ended."""
         return exact_moment(backfill.finished_at)

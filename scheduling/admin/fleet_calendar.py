@@ -90,6 +90,8 @@ def _maps(request: HttpRequest) -> dict[str, Any]:
     }
     if chosen:
         context |= _hour_context(scope, chosen, is_past=is_past)
+    elif request.GET.get("hour"):
+        context["hour_elsewhere"] = True
     return context
 
 

@@ -15,7 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.admin.base import LedgerAdmin
 from accounts.admin.cells import NOTHING, duration, exact_moment, link, moment, text_block
@@ -269,7 +269,7 @@ class TaskInstanceAdmin(LedgerAdmin):
         """Its first start."""
         return exact_moment(instance.started_at)
 
-    @admin.display(description=gettext_lazy("finished"))
+    @admin.display(description=pgettext_lazy("moment", "finished"))
     def finished(self, instance: TaskInstance) -> SafeString:
         """Its end."""
         return exact_moment(instance.finished_at)

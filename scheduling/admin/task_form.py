@@ -37,6 +37,9 @@ UNUSED: dict[str, tuple[frozenset[str], Any]] = {
     "delay_seconds": (frozenset({TriggerKind.ONCE}), None),
 }
 
+#: Moments, which the form shows without the fraction of their second.
+_MOMENTS = ("starts_at", "ends_at", "anchor_at", "run_at")
+
 #: The constraint that is about one field; Django reports it for the whole form.
 _NAME_IS_TAKEN = "task_name_is_unique_in_namespace"
 
@@ -67,6 +70,10 @@ class TaskForm(TaskModelForm):
 
     def _post_clean(self) -> None:
         """Build the task and check it as a whole; the model's own checks are part of that."""
+        # Who left a moment as the form shows it moved nothing: a phase would shift, and what has passed be refused.
+        for name in set(_MOMENTS) & set(self.cleaned_data) - set(self.changed_data):
+            if self.instance.pk is not None:
+                self.cleaned_data[name] = getattr(self.instance, name)
         self.instance = construct_instance(self, self.instance, self._meta.fields, self._meta.exclude)
         for name, (kinds, unused) in UNUSED.items():
             if self.instance.trigger not in kinds:

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.actor import actor_of
-from accounts.api.filters import CharFilter, ChoiceFilter, FilterSet, IdFilter
+from accounts.api.filters import ChoiceFilter, FilterSet, IdFilter, NamespaceFilter
 from accounts.api.pagination import NewestFirst
 from accounts.api.responses import FORBIDDEN, INVALID, MISSING, UNAUTHENTICATED, problem
 from accounts.permissions import require
@@ -36,7 +36,7 @@ from scheduling.services.backfill import create_backfill, plan_backfill, stop_ba
 class BackfillFilter(FilterSet):
     """The query string of `GET /backfills/`."""
 
-    namespace = CharFilter(field_name="namespace__name")
+    namespace = NamespaceFilter()
     task = IdFilter(field_name="task_id")
     state = ChoiceFilter(choices=BACKFILL_STATE_CHOICES)
 

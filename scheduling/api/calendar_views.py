@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from accounts.api.actor import actor_of
 from accounts.api.fields import default_namespace
-from accounts.api.filters import CharFilter, FilterSet, refuse_unknown
+from accounts.api.filters import CharFilter, FilterSet, NamespaceFilter, refuse_unknown
 from accounts.api.pagination import OldestFirst
 from accounts.api.responses import FORBIDDEN, INVALID, MISSING, UNAUTHENTICATED, problem
 from accounts.api.serializers import checked
@@ -57,7 +57,7 @@ _CHANGED: dict[int, Any] = {
 class CalendarFilter(FilterSet):
     """The query string of `GET /calendars/`."""
 
-    namespace = CharFilter(field_name="namespace__name", label=_("the namespace's name"))
+    namespace = NamespaceFilter()
     name = CharFilter(label=_("exactly this name"))
 
     class Meta:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.api.filters import CharFilter, ChoiceFilter, FilterSet, IdFilter, MomentFilter
+from accounts.api.filters import CharFilter, ChoiceFilter, FilterSet, IdFilter, MomentFilter, NamespaceFilter
 from scheduling.api.history import narrow_to_definition
 from scheduling.api.instance_serializers import INSTANCE_STATE_CHOICES
 from scheduling.domain.states import InstanceState
@@ -17,7 +17,7 @@ from scheduling.models.instance import TaskInstanceQuerySet
 class InstanceFilter(FilterSet):
     """The query string of `GET /instances/`."""
 
-    namespace = CharFilter(field_name="namespace__name", label=_("the namespace's name"))
+    namespace = NamespaceFilter()
     task = IdFilter(field_name="task_id", label=_("the task's id"))
     task_name = CharFilter(field_name="task__name", label=_("the present name of a task"))
     state = ChoiceFilter(method="narrow_to_state", choices=INSTANCE_STATE_CHOICES)

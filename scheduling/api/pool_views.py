@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from accounts.api.actor import actor_of
 from accounts.api.fields import default_namespace
-from accounts.api.filters import CharFilter, FilterSet
+from accounts.api.filters import CharFilter, FilterSet, NamespaceFilter
 from accounts.api.pagination import OldestFirst
 from accounts.api.responses import FORBIDDEN, INVALID, MISSING, UNAUTHENTICATED, problem
 from accounts.api.serializers import checked
@@ -30,7 +30,7 @@ _CHANGED: dict[int, Any] = {200: PoolSerializer, 400: INVALID, 401: UNAUTHENTICA
 class PoolFilter(FilterSet):
     """The query string of `GET /pools/`."""
 
-    namespace = CharFilter(field_name="namespace__name", label=_("the namespace's name"))
+    namespace = NamespaceFilter()
     name = CharFilter(label=_("exactly this name"))
 
     class Meta:

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from accounts.api.actor import actor_of
-from accounts.api.filters import refuse_unknown
+from accounts.api.filters import refuse_unknown, require_namespace
 from accounts.api.serializers import StrictSerializer
 from scheduling.domain.spans import Span
 from scheduling.statistics import Scope, TaskOrder, scope_of
@@ -112,5 +112,7 @@ def asked_for(request: Request, serializer: type[S]) -> dict[str, Any]:
 
 
 def scope_asked_for(request: Request, fields: dict[str, Any]) -> Scope:
-    """Return the scope, within what the user may see."""
+    """Return the scope, within what the user may see. Raises ValidationError for a namespace that they do not see."""
+    if "namespace" in fields:
+        require_namespace(actor_of(request), fields["namespace"])
     return scope_of(actor_of(request), namespace=fields.get("namespace"), task_id=fields.get("task"))

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.api.filters import BooleanFilter, CharFilter, ChoiceFilter, FilterSet
+from accounts.api.filters import BooleanFilter, CharFilter, ChoiceFilter, FilterSet, NamespaceFilter
 from scheduling.models import Task
 from scheduling.models.task import TaskQuerySet
 from scheduling.task_state import TASK_STATE_CHOICES, TASKS_IN_STATE, TaskState
@@ -16,7 +16,7 @@ from scheduling.task_state import TASK_STATE_CHOICES, TASKS_IN_STATE, TaskState
 class TaskFilter(FilterSet):
     """The query string of `GET /tasks/`."""
 
-    namespace = CharFilter(field_name="namespace__name", label=_("the namespace's name"))
+    namespace = NamespaceFilter()
     name = CharFilter(label=_("exactly this name"))
     search = CharFilter(method="narrow_to_text", label=_("part of the name or description"))
     handler = CharFilter()

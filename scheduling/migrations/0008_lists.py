@@ -8,6 +8,9 @@ from django.db.models import Case, F, When
 SQL = Path(__file__).parent / "sql"
 
 UNDO = """
+DROP INDEX rota_task_other_schedule;
+DROP INDEX rota_task_plain_cron;
+DROP INDEX rota_stat_hour_all;
 DROP INDEX rota_stat_day_failed;
 DROP INDEX rota_task_queue;
 DROP INDEX rota_task_revision_pool;

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import weakref
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
+import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
@@ -16,6 +21,13 @@ MOST_CONNECTIONS = 6
 
 #: How long a turn is waited for, and a statement runs, in seconds.
 PATIENCE_SECONDS = 10.0
+
+#: A server that says nothing for so long (seconds) stands still: neither it nor TCP ends what waits for it, not even a
+#: statement that has run out of time. Then the connection is ended at this side.
+SILENCE_SECONDS = PATIENCE_SECONDS + 2.0
+
+#: The same where an answer takes no work.
+SHORT_SILENCE_SECONDS = 5.0
 
 Pool = AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]
 
@@ -43,12 +55,23 @@ async def pool() -> Pool:
             max_idle=60.0,
             reconnect_timeout=PATIENCE_SECONDS,
             configure=_configure,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             open=False,
         )
         _pools[loop] = found
         await found.open()
     return found
+
+
+@asynccontextmanager
+async def turn() -> AsyncIterator[AsyncConnection[tuple[Any, ...]]]:
+    """Give a connection of the pool for a few short statements.
+
+    Raises psycopg.OperationalError when none is free in time, or when the server stands still meanwhile.
+    """
+    async with (await pool()).connection() as conn:
+        with _not_for_ever(conn, SILENCE_SECONDS):
+            yield conn
 
 
 async def close_pool() -> None:
@@ -59,7 +82,28 @@ async def close_pool() -> None:
 
 
 async def _configure(conn: AsyncConnection[tuple[Any, ...]]) -> None:
-    await conn.execute("SET timezone = 'UTC'")
-    await conn.execute(f"SET statement_timeout = {round(PATIENCE_SECONDS * 1000)}")
-    # A pushed hint that a crash swallows is a hint that is late.
-    await conn.execute("SET synchronous_commit = off")
+    with _not_for_ever(conn, SHORT_SILENCE_SECONDS):
+        await conn.execute("SET timezone = 'UTC'")
+        await conn.execute(f"SET statement_timeout = {round(PATIENCE_SECONDS * 1000)}")
+        # A pushed hint that a crash swallows is a hint that is late.
+        await conn.execute("SET synchronous_commit = off")
+
+
+async def _check(conn: AsyncConnection[tuple[Any, ...]]) -> None:
+    with _not_for_ever(conn, SHORT_SILENCE_SECONDS):
+        await AsyncConnectionPool.check_connection(conn)
+
+
+@contextmanager
+def _not_for_ever(conn: AsyncConnection[tuple[Any, ...]], seconds: float) -> Iterator[None]:
+    alarm = asyncio.get_running_loop().call_later(seconds, _hang_up, conn)
+    try:
+        yield
+    finally:
+        alarm.cancel()
+
+
+def _hang_up(conn: AsyncConnection[tuple[Any, ...]]) -> None:
+    """End the connection under whoever waits for it: libpq reads its end, as if the server had closed it."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(conn.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)

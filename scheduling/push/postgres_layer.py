@@ -19,7 +19,7 @@ from channels_postgres.db import DatabaseLayer
 from psycopg import AsyncConnection
 
 from scheduling.db import connection_params
-from scheduling.push.pool import Pool, pool
+from scheduling.push.pool import Pool, pool, turn
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ class PostgresLayer(PostgresChannelLayer):
             await self._execute(statement, {})
 
     async def _execute(self, statement: str, params: dict[str, Any]) -> None:
-        async with (await pool()).connection() as conn:
+        async with turn() as conn:
             await conn.execute(statement.encode(), params)
 
     async def _listen(self) -> None:

@@ -25,17 +25,12 @@ class TaskOrder(StrEnum):
     BUSIEST = "busiest"
 
 
-# The sums by task, if a scheduler keeps them, that begin where the range begins, or less than a day later.
-_SUMS = """
-SELECT since, until FROM rota_stat_window
-WHERE since >= %(since)s AND since < %(since)s + interval '1 day' ORDER BY since LIMIT 1
-"""
-
 # What the sums hold already is taken from them, by an index in the order that is asked for, so that of all tasks only
 # the first ones are looked at, and those that did something before or since: any other cannot come before the first
 # ones that did nothing then either. Whole days come from the statistics by day, and what is left of the
 # first one from those by hour. Only what decides about the order is summed up; the rest is read for the few that come
-# first. The first column tells whether the sums reach as far as they did a moment ago.
+# first. The first column tells whether the sums reach as far as was meant; the others which there are, if a scheduler
+# keeps any that begin where the range begins, or less than a day later.
 _TASKS = """
 WITH more AS MATERIALIZED (
     SELECT task_id, namespace_id, sum(count)::bigint AS n, (date_part('epoch', sum(lasted)) * 1000000)::bigint AS us
@@ -82,10 +77,12 @@ first AS MATERIALIZED (
     ) sums
     ORDER BY place LIMIT %(limit)s
 )
-SELECT known.reached, f.place, f.task_id, f.namespace, f.name, f.deleted, f.outcome, f.bucket, f.count, f.lasted,
-    f.waited
+SELECT known.reached, known.sums, f.place, f.task_id, f.namespace, f.name, f.deleted, f.outcome, f.bucket, f.count,
+    f.lasted, f.waited
 FROM (SELECT %(sums)s::timestamptz IS NULL
-        OR EXISTS (SELECT FROM rota_stat_window WHERE since = %(sums)s AND until = %(from)s) AS reached) known
+        OR EXISTS (SELECT FROM rota_stat_window WHERE since = %(sums)s AND until = %(from)s) AS reached,
+        (SELECT ARRAY[since, until] FROM rota_stat_window
+        WHERE since >= %(since)s AND since < %(since)s + interval '1 day' ORDER BY since LIMIT 1) AS sums) known
 LEFT JOIN (
     SELECT f.place, f.task_id, n.name AS namespace, coalesce(t.name, (
             SELECT v.definition ->> 'name' FROM rota_task_revision v WHERE v.task_id = f.task_id
@@ -128,7 +125,7 @@ def task_figures(
 ) -> list[TaskFigures]:
     """Return the first ``limit`` tasks of ``scope`` in ``order``, over the same time as the chart.
 
-    One query, or three where no scheduler keeps sums of this range up to this hour; what takes long is remembered.
+    One query, or two where no scheduler keeps sums of this range up to this hour; what takes long is remembered.
     """
     since = slots_of(span, now=now, zone=zone).begins_at
     found: dict[int, TaskFigures] = {}
@@ -147,20 +144,21 @@ def _rows(scope: Scope, since: datetime, now: datetime, order: TaskOrder, limit:
     conn = callers_connection()
     params = {**scope.params, "since": since, "since_day": _midnight(since), "order": order.value, "limit": limit}
 
-    def read(sums: datetime | None, begin: datetime) -> list[tuple[Any, ...]] | None:
+    def read(sums: datetime | None, begin: datetime) -> tuple[list[tuple[Any, ...]] | None, list[datetime] | None]:
         parts = {"sums": sums, "from": begin, "first_day": _midnight(begin)}
         rows = conn.execute(_TASKS, params | parts).fetchall()
+        reached, kept = rows[0][:2]
         # None: the sums are not those that were meant; a scheduler moves them on, and sometimes throws them away.
-        return [row[1:] for row in rows if row[1] is not None] if rows[0][0] else None
+        return ([row[2:] for row in rows if row[2] is not None] if reached else None), kept
 
-    rows = None
+    rows, kept = None, None
     # Of a single task its own few rows are read. Else there are sums most often, and asking for them costs as much as
     # trying.
     if scope.task_id is None:
-        rows = read(since, now.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
-        if rows is None and (known := conn.execute(_SUMS, {"since": since}).fetchone()) is not None:
-            rows = read(*known)
-    return rows if rows is not None else read(None, since) or []
+        rows, kept = read(since, now.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
+        if rows is None and kept is not None:
+            rows, kept = read(*kept)
+    return rows if rows is not None else read(None, since)[0] or []
 
 
 def _midnight(moment: datetime) -> datetime:

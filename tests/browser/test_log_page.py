@@ -166,6 +166,9 @@ def test_progress_is_a_bar_and_nothing_is_wider_than_a_phone(conn: Connection, o
     hand.write("progress: 3/10 (30 %) rows loaded\n", stream="log")
     expect(page.locator('[data-log="progress"]')).to_contain_text("3/10 (30 %) rows loaded")
     assert page.locator("progress").evaluate("bar => bar.value / bar.max") == pytest.approx(0.3)
+    # Also of what was said before the page was opened.
+    page.reload()
+    expect(page.locator('[data-log="progress"]')).to_contain_text("3/10 (30 %) rows loaded")
     hand.write("x" * 3000 + "\n")
     expect(page.locator(ROWS)).to_have_count(2)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -130,12 +130,19 @@ class Reader:
         return self.chunks[-1]["seq"] if self.chunks else -1
 
     def step(self) -> dict[str, Any]:
-        """Read one message."""
-        message: dict[str, Any] = json.loads(self.socket.recv(timeout=LONG))
+        """Read one message, not counting those that only say that somebody is there."""
+        message: dict[str, Any] = self.hear()
+        while message["type"] == "alive":
+            message = self.hear()
         if message["type"] == "chunks":
             self.chunks += message["chunks"]
         else:
             self.final = message
+        return message
+
+    def hear(self) -> dict[str, Any]:
+        """Read one message of any type."""
+        message: dict[str, Any] = json.loads(self.socket.recv(timeout=LONG))
         return message
 
     def to_the_end(self) -> dict[str, Any]:

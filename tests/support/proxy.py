@@ -1,4 +1,7 @@
-"""A proxy before PostgreSQL that loses answers: the statement is committed, and whoever sent it never learns that."""
+"""Proxies before PostgreSQL: one loses answers, so that whoever sent a statement never learns that it is committed.
+
+Any of them can stand still, as a server that hangs: nothing is refused, and nothing answered.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from urllib.parse import urlencode, urlsplit
 
 import psycopg
 from django.db import connection as django_connection
 
+from config.database.url import url_of_default
 from scheduling.db import Connection
 
 #: The server is ready for the next command, outside of any transaction: the last one is committed.
@@ -27,6 +32,8 @@ class LosingProxy:
         #: How many answers were lost.
         self.lost = 0
         self._threads: list[threading.Thread] = []
+        self._flowing = threading.Event()
+        self._flowing.set()
         self._start(self._accept)
 
     @property
@@ -39,8 +46,17 @@ class LosingProxy:
         """Lose the answers from the next statement on that contains the last of ``texts``, those before it seen."""
         self._lose = list(texts)
 
+    def freeze(self) -> None:
+        """Pass nothing on until `thaw`; lines stay open, and new ones can be opened, and stay silent."""
+        self._flowing.clear()
+
+    def thaw(self) -> None:
+        """Go on with what has come meanwhile."""
+        self._flowing.set()
+
     def close(self) -> None:
         """Cut every line."""
+        self.thaw()
         for each in self._sockets:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -76,6 +92,7 @@ class LosingProxy:
                     _, rest = rest.split(self._lose.pop(0), 1)
                     if not self._lose:
                         losing.set()
+                self._flowing.wait()
                 server.sendall(data)
             server.shutdown(socket.SHUT_WR)
 
@@ -83,6 +100,7 @@ class LosingProxy:
         with suppress(OSError):
             kept = b""
             while data := server.recv(1 << 16):
+                self._flowing.wait()
                 if not losing.is_set():
                     client.sendall(data)
                     continue
@@ -103,6 +121,12 @@ def losing_proxy(conn: Connection) -> Iterator[LosingProxy]:
         yield proxy
     finally:
         proxy.close()
+
+
+def url_through(proxy: LosingProxy) -> str:
+    """Return the test database's address as one that leads through the proxy."""
+    parts = urlsplit(url_of_default())
+    return parts._replace(query=urlencode({"host": "127.0.0.1", "port": proxy.port, "sslmode": "disable"})).geturl()
 
 
 def connection_through(proxy: LosingProxy, purpose: str = "scheduler") -> Connection:

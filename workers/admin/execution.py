@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.admin.base import LedgerAdmin
 from accounts.admin.cells import badge, duration, exact_moment, link, moment, text_block
@@ -213,7 +213,7 @@ class ExecutionAdmin(LedgerAdmin):
         """When it was claimed, in full."""
         return exact_moment(execution.started_at)
 
-    @admin.display(description=gettext_lazy("finished"))
+    @admin.display(description=pgettext_lazy("moment", "finished"))
     def finished_exact(self, execution: Execution) -> SafeString:
         """When it ended, in full."""
         return exact_moment(execution.finished_at)

@@ -15,6 +15,8 @@ def log_words() -> dict[str, str]:
         "cut": _("… the line goes on; the download has all of it."),
         "jump": _("Give the number of a line, a time such as 14:30:00, or a date and a time."),
         "lost": _("The connection was lost. Trying again in %(seconds)s s; nothing will be missing."),
+        "away": _("The database does not answer. Trying again in %(seconds)s s; nothing will be missing."),
+        "silent": _("No answer for a while. This page goes on by itself when there is one; nothing will be missing."),
         "unreachable": _("The server does not answer. This page goes on by itself when it does."),
         "refused": _("This log can be followed no further."),
         "nothing": _("not found"),

@@ -88,7 +88,7 @@ def summary(day: Sequence[Stretch]) -> str:
     for stretch in day:
         if stretch.health is not None:
             totals[stretch.health] = totals.get(stretch.health, timedelta(0)) + stretch.length
-    return ", ".join(f"{HEALTH_WORDS[health]} {_length(length)}" for health, length in totals.items())
+    return _(", ").join(f"{HEALTH_WORDS[health]} {_length(length)}" for health, length in totals.items())
 
 
 def machine_words(node: Node) -> SafeString:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.api.filters import CharFilter, ChoiceFilter, FilterSet, IdFilter, MomentFilter
+from accounts.api.filters import CharFilter, ChoiceFilter, FilterSet, IdFilter, MomentFilter, NamespaceFilter
 from workers.api.execution_serializers import EXECUTION_STATE_CHOICES
 from workers.domain.states import ExecutionState
 from workers.models import Execution
@@ -16,7 +16,7 @@ from workers.models.execution import ExecutionQuerySet
 class ExecutionFilter(FilterSet):
     """The query string of `GET /executions/`."""
 
-    namespace = CharFilter(field_name="namespace__name", label=_("the namespace's name"))
+    namespace = NamespaceFilter()
     instance = IdFilter(field_name="instance_id", label=_("the instance's id"))
     task = IdFilter(method="narrow_to_task", label=_("the task's id"))
     task_name = CharFilter(field_name="task__name", label=_("the present name of a task"))

@@ -14,7 +14,7 @@ from django.db import DatabaseError
 from accounts.models import User
 from scheduling.push.changes import CHANGES, GAP_SECONDS
 from scheduling.push.ears import ears
-from workers.consumers.absence import TRY_AGAIN
+from workers.consumers.absence import TRY_AGAIN, in_time
 from workers.consumers.log import ASK_AGAIN_SECONDS, NOT_LOGGED_IN
 from workers.consumers.visitor import visitor_of
 
@@ -33,7 +33,7 @@ class ChangesConsumer(AsyncWebsocketConsumer):
         """Find out who this is; then listen, or say why not."""
         await self.accept()
         try:
-            user = await database_sync_to_async(visitor_of)(self.scope)
+            user = await in_time(database_sync_to_async(visitor_of)(self.scope))
         except (DatabaseError, psycopg.Error):
             await self.close(TRY_AGAIN, "the database does not answer")
             return
@@ -69,7 +69,7 @@ class ChangesConsumer(AsyncWebsocketConsumer):
                 heard = await _heard(more)
                 if time.monotonic() >= asked_at + ASK_AGAIN_SECONDS:
                     asked_at = time.monotonic()
-                    if not await User.objects.filter(pk=user_id, is_active=True).aexists():
+                    if not await in_time(database_sync_to_async(_may_log_in)(user_id)):
                         await self.close(NOT_LOGGED_IN, "you may not log in any more")
                         return
                 if heard:
@@ -77,6 +77,10 @@ class ChangesConsumer(AsyncWebsocketConsumer):
                     await self.send(text_data="changed")
                     # Of what happens meanwhile the page is told once.
                     await asyncio.sleep(GAP_SECONDS)
+
+
+def _may_log_in(user_id: int) -> bool:
+    return User.objects.filter(pk=user_id, is_active=True).exists()
 
 
 async def _heard(more: asyncio.Event) -> bool:

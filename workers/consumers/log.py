@@ -22,7 +22,7 @@ from django.db import DatabaseError
 
 from accounts.models import User
 from scheduling.push.ears import ears
-from workers.consumers.absence import TRY_AGAIN
+from workers.consumers.absence import TRY_AGAIN, in_time
 from workers.consumers.log_rows import Look, look, renew_watch
 from workers.consumers.visitor import Followed, followed, visitor_of
 from workers.engine.watch_log import WATCH_SECONDS, log_group
@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 #: How long to wait for a push, in seconds, before looking without one.
 LOOK_SECONDS = 1.0
+
+#: A reader hears at least so often (seconds) that its log is looked after, so that silence means something.
+BEAT_SECONDS = 5.0
 
 #: How often it is asked whether the reader may still see the log, in seconds.
 ASK_AGAIN_SECONDS = 30.0
@@ -46,8 +49,9 @@ class LogConsumer(AsyncWebsocketConsumer):
     """One reader of one log: `/ws/executions/<id>/log?after=<seq>`.
 
     Sends `{"type": "chunks", "chunks": [{"seq", "stream", "at", "text"}, …]}` and, when the execution has ended and all
-    of its log was sent, `{"type": "final", "state", "reason", "message", "finished_at", "next_after"}`. Closes with a
-    code and a reason when it cannot.
+    of its log was sent, `{"type": "final", "state", "reason", "message", "finished_at", "next_after"}`. While there is
+    nothing to send, `{"type": "alive"}` says every `BEAT_SECONDS` that the database was asked and had nothing new.
+    Closes with a code and a reason when it cannot.
     """
 
     # Pushes are heard for all sockets together, see Ears; a channel of the layer's for each would be waste.
@@ -66,11 +70,13 @@ class LogConsumer(AsyncWebsocketConsumer):
             return
         number = int(self.scope["url_route"]["kwargs"]["execution_id"])
         try:
-            user = await database_sync_to_async(visitor_of)(self.scope)
+            user = await in_time(database_sync_to_async(visitor_of)(self.scope))
             if not isinstance(user, User):
                 await self.close(NOT_LOGGED_IN, "log in first, or show a valid token")
                 return
-            target = await database_sync_to_async(followed)(user, number) if number <= _BIGGEST_ID else None
+            target = None
+            if number <= _BIGGEST_ID:
+                target = await in_time(database_sync_to_async(followed)(user, number))
         except (DatabaseError, psycopg.Error):
             await self.close(TRY_AGAIN, "the database does not answer")
             return
@@ -102,13 +108,15 @@ class LogConsumer(AsyncWebsocketConsumer):
 
     async def _follow(self, user: User, target: Followed, after: int) -> None:
         renew_at = asked_at = time.monotonic()
+        # Who comes back hears at once that somebody is there.
+        said_at = renew_at - BEAT_SECONDS
         async with ears().listening(log_group(target.execution_id)) as more:
             while True:
                 more.clear()
                 now = time.monotonic()
                 if now >= asked_at + ASK_AGAIN_SECONDS:
                     asked_at = now
-                    if await database_sync_to_async(followed)(user, target.execution_id) is None:
+                    if await in_time(database_sync_to_async(followed)(user, target.execution_id)) is None:
                         await self.close(NOT_HERE, "you may not see this execution any more")
                         return
                 found = await look(target, after)
@@ -118,6 +126,7 @@ class LogConsumer(AsyncWebsocketConsumer):
                 if found.rows:
                     await self.send(text_data=_chunks(found))
                     after = found.rows[-1].seq
+                    said_at = time.monotonic()
                     continue
                 if found.finished_at is not None:
                     await self.send(text_data=_final(found, after))
@@ -126,6 +135,9 @@ class LogConsumer(AsyncWebsocketConsumer):
                 if now >= renew_at:
                     renew_at = now + WATCH_SECONDS / 3
                     await renew_watch(target)
+                if time.monotonic() >= said_at + BEAT_SECONDS:
+                    said_at = time.monotonic()
+                    await self.send(text_data=_json({"type": "alive"}))
                 await _wait(more)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from scheduling.push.pool import pool
+from scheduling.push.pool import turn
 from workers.consumers.visitor import Followed
 from workers.engine.watch_log import RENEW_WATCH, WATCH_SECONDS
 
@@ -62,7 +62,7 @@ async def look(followed: Followed, after: int) -> Look | None:
 
     Raises psycopg.Error, also when no connection is free in time.
     """
-    async with (await pool()).connection() as conn:
+    async with turn() as conn:
         # The state is read before the chunks: a log is stored before the end that it belongs to.
         cursor = await conn.execute(_STATE, [followed.execution_id, followed.scheduled_for])
         state = await cursor.fetchone()
@@ -83,5 +83,5 @@ async def look(followed: Followed, after: int) -> Look | None:
 
 async def renew_watch(followed: Followed) -> None:
     """Tell the execution's worker that a push would be heard; holds for `WATCH_SECONDS`."""
-    async with (await pool()).connection() as conn:
+    async with turn() as conn:
         await conn.execute(RENEW_WATCH, {"execution": followed.execution_id, "seconds": WATCH_SECONDS})

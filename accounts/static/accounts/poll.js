@@ -75,6 +75,7 @@ export const poll = (part, { address, seconds, isBusy, show }) => {
     asking = true;
     askedAt = Date.now();
     let silence = "";
+    let patient = false;
     try {
       await take(await fetch(address, {
         headers: { "Rota-Fragment": "1" }, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT),
@@ -83,9 +84,11 @@ export const poll = (part, { address, seconds, isBusy, show }) => {
     } catch (error) {
       failures += 1;
       silence = ["out", "slow"].includes(error.message) ? error.message : "gone";
+      // One refusal is not worth a word: a server that is started anew is back before the next one. But this has taken
+      // long already, or was said in so many words.
+      patient = silence === "gone" && error.name !== "TimeoutError" && failures === 1;
     }
-    // One failure is not worth a word: a server that is started anew is back before the next one.
-    say(part, failures > 1 ? silence : "");
+    say(part, patient ? "" : silence);
     asking = false;
     inAWhile();
   };

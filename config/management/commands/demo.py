@@ -166,7 +166,12 @@ class Command(BaseCommand):
         while not Node.objects.filter(name="demo", state="online", started_at__gt=since).exists():
             self._go_on(processes)
             if time.monotonic() > deadline:
-                raise CommandError("The worker does not come online.")
+                held = Node.objects.filter(name="demo", held_at__isnull=False).exists()
+                raise CommandError(
+                    "The demo's node was drained, so its worker takes nothing; manage.py drain demo --resume lets it."
+                    if held
+                    else "The worker does not come online."
+                )
             time.sleep(0.05)
 
     def _wait_for_web(self, url: str, processes: Processes) -> None:

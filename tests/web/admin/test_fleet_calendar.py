@@ -18,7 +18,7 @@ from scheduling.engine.fold_statistics import fold_statistics
 from scheduling.models import Task, TaskClock
 from scheduling.services.validation import trigger_of
 from scheduling.statistics import Scope, fires_by_hour, tasks_that_fire
-from scheduling.statistics.fires_by_hour import schedules
+from scheduling.statistics.fires_by_hour import _PLAIN, _SCHEDULES, schedules
 from tests.factories import make_namespace, make_task, make_user
 from tests.web.api.work import ended, free_task
 from workers.domain.states import ExecutionState
@@ -163,3 +163,38 @@ def test_a_fixed_delay_counts_from_its_next_run(root: Client) -> None:
     hours = sorted(hour for link in cells_of(root, "coming") if link.cell.count for hour in link.cell.hours)
     assert hours[0] == at.replace(minute=0)
     assert all(later - earlier == timedelta(days=1) for earlier, later in pairwise(hours))
+
+
+@pytest.mark.parametrize("hour", ["2001-01-01T00", "nonsense"])
+def test_an_hour_that_the_maps_do_not_have_is_said(root: Client, hour: str) -> None:
+    answer = root.get("/admin/fleet-calendar/", {"of": "past", "hour": hour})
+    assert "names an hour that these fourteen days do not have" in answer.content.decode()
+
+
+def test_counting_knows_no_task_and_naming_knows_as_many_as_were_asked_for() -> None:
+    made = [make_task(trigger="cron", cron_expression="15 * * * *").pk for _ in range(3)]
+    (counted,) = schedules(EVERYTHING, since=SINCE, until=UNTIL)
+    (named,) = schedules(EVERYTHING, since=SINCE, until=UNTIL, named=2)
+    assert (counted.task_count, list(counted.task_ids)) == (3, [])
+    assert (named.task_count, list(named.task_ids)) == (3, made[:2])
+    assert counted.trigger == named.trigger
+
+
+def test_counting_goes_by_the_indexes_that_are_made_for_it() -> None:
+    make_task(trigger="cron", cron_expression="15 * * * *")
+    conn = callers_connection()
+    params = {**EVERYTHING.params, "since": SINCE, "until": UNTIL, "named": 0}
+    with conn.transaction():
+        # Of a table this small no index would be used otherwise.
+        conn.execute("SET LOCAL enable_seqscan = off")
+        plain, others = (
+            "\n".join(row[0] for row in conn.execute(f"EXPLAIN {statement}".encode(), params).fetchall())
+            for statement in (_PLAIN, _SCHEDULES)
+        )
+        chart = conn.execute(
+            "EXPLAIN SELECT sum(count) FROM rota_stat_hour WHERE task_id = coalesce(%s::int, 0) AND hour >= %s",
+            [None, SINCE],
+        ).fetchall()
+    assert "Index Only Scan using rota_task_plain_cron" in plain
+    assert "rota_task_other_schedule" in others
+    assert "rota_stat_hour_all" in "\n".join(row[0] for row in chart)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -199,3 +200,51 @@ def test_an_open_list_asks_for_its_rows_alone(root: Client) -> None:
     assert f"#{instance.pk}" in rows
     assert "<html" not in rows
     assert "data-live-list" not in root.get(reverse("admin:scheduling_calendar_changelist")).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "title"),
+    [
+        ("scheduling_task", {"state": "nonsense"}, "state"),
+        ("scheduling_task", {"queue": "nonsense"}, "queue"),
+        ("scheduling_task", {"trigger__exact": "nonsense"}, "trigger"),
+        ("scheduling_task", {"namespace": "99"}, "namespace"),
+        ("scheduling_taskinstance", {"range": "nonsense"}, "time"),
+        ("scheduling_taskinstance", {"state": "nonsense"}, "state"),
+        ("scheduling_taskinstance", {"task": "nonsense"}, "task"),
+        ("scheduling_taskinstance", {"failed": "nonsense"}, "failures"),
+        ("workers_execution", {"instance": "nonsense"}, "instance"),
+        ("workers_execution", {"node": "nonsense"}, "node"),
+        ("workers_node", {"health": "nonsense"}, "health"),
+        ("scheduling_backfill", {"state__exact": "nonsense"}, "state"),
+    ],
+)
+def test_a_filter_value_that_there_is_not_is_said_and_all_else_stays_as_it_was(
+    root: Client, name: str, query: dict[str, str], title: str
+) -> None:
+    make_execution(make_instance(make_task()))
+    answer = root.get(reverse(f"admin:{name}_changelist"), {"q": "a", **query})
+    (said,) = answer.context["cl"].not_understood
+    value = next(iter(query.values()))
+    assert said["words"].startswith(f"The filter “{title}” has no choice “{value}”")
+    assert said["url"] == "?q=a"
+    assert said["words"] in html.unescape(answer.content.decode())
+
+
+def test_a_filter_value_that_there_is_leaves_nothing_to_say(root: Client) -> None:
+    task = make_task(queue="reports")
+    instance = make_instance(task)
+    for query in ({"task": str(task.pk)}, {"state": "failed"}, {"range": "all"}, {"queue": "reports"}, {"state": ""}):
+        assert root.get(reverse(INSTANCES), query).context["cl"].not_understood == [], query
+    without = root.get(reverse(INSTANCES), {"state": "nonsense"})
+    assert shown(without) == {instance.pk}
+    (states,) = [group["choices"] for group in without.context["cl"].pills if group["title"] == "state"]
+    assert [str(each["display"]) for each in states if each["selected"]] == ["All"]
+
+
+def test_a_file_is_not_made_of_more_than_was_asked_for(root: Client) -> None:
+    make_execution(make_instance(make_task()))
+    answer = root.get(reverse("admin:scheduling_taskinstance_export"), {"state": "nonsense", "range": "7d"})
+    assert answer.status_code == 302
+    page = root.get(answer.headers["Location"].replace("..", reverse(INSTANCES).rstrip("/"), 1))
+    assert [each["url"] for each in page.context["cl"].not_understood] == ["?range=7d"]

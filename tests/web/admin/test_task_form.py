@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
@@ -281,3 +282,17 @@ def test_a_viewer_sees_a_task_without_its_secrets_and_cannot_change_it(login: Ca
     assert "s3cret" not in page.content.decode()
     assert refused.status_code == 403
     assert client.get(reverse("admin:scheduling_task_add")).status_code == 403
+
+
+def test_a_moment_that_nobody_moved_stays_as_it_is_to_its_last_digit(root: Client) -> None:
+    passed = datetime(2020, 3, 1, 8, 0, 0, 123_456, tzinfo=UTC)
+    task = make_task(name="new", trigger="once", run_at=passed)
+    over = {"param_command": "true", "trigger": "once", "run_at_0": "2020-03-01", "run_at_1": "08:00:00"}
+    address = reverse("admin:scheduling_task_change", args=[task.pk])
+
+    assert root.post(address, fields("shell", description="more", **over)).status_code == 302
+    task.refresh_from_db()
+    assert (task.description, task.run_at) == ("more", passed)
+
+    moved = root.post(address, fields("shell", **{**over, "run_at_1": "08:00:01"}))
+    assert "has passed" in errors(moved)["run_at"][0]

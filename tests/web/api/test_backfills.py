@@ -58,7 +58,7 @@ def test_a_backfill_is_started_watched_and_stopped(api: Client, hourly: Task) ->
         ({"from": "2020-03-01T00:00:00Z", "until": "2024-03-01T00:00:00Z"}, "until", "35065 ticks"),
         ({"from": "2024-03-01T00:00:00"}, "from", "time zone"),
         ({"from": None}, "from", "null"),
-        ({"overlap": "skip"}, "overlap", "not a valid choice"),
+        ({"overlap": "skip"}, "overlap", "“skip” is none of these: queue_all, allow."),
         ({"max_parallel": 2}, "max_parallel", "one at once"),
         ({"max_paralel": 2}, "max_paralel", "max_parallel"),
         ({"task": 0}, "task", "There is no task 0"),

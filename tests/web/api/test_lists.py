@@ -31,7 +31,6 @@ def test_tasks_are_narrowed_by_each_filter(history: None) -> None:
     expected = {
         "": {"one", "two", "three"},
         "namespace=default": {"one", "two"},
-        "namespace=nowhere": set(),
         "name=one": {"one"},
         "search=SUMS": {"one"},
         "handler=http": {"two"},
@@ -43,6 +42,52 @@ def test_tasks_are_narrowed_by_each_filter(history: None) -> None:
         "namespace=default&enabled=true": {"one"},
     }
     assert {query: _names(root.results(f"tasks/?{query}")) for query in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "words"),
+    [
+        ("tasks/?state=nonsense", "state", "“nonsense” is none of these: enabled, paused, finished, error."),
+        ("tasks/?trigger=nonsense", "trigger", "“nonsense” is none of these: cron,"),
+        ("tasks/?enabled=maybe", "enabled", "“maybe” is none of these: true, false."),
+        ("instances/?state=nonsense", "state", "“nonsense” is none of these: waiting,"),
+        ("instances/?origin=nonsense", "origin", "“nonsense” is none of these: schedule,"),
+        ("executions/?state=nonsense", "state", "“nonsense” is none of these: running,"),
+        ("backfills/?state=nonsense", "state", "“nonsense” is none of these: "),
+        ("statistics/outcomes/?range=5d", "range", "“5d” is none of these: 24h, 7d, 30d."),
+        ("statistics/tasks/?order=nonsense", "order", "“nonsense” is none of these: failing, slowest, busiest."),
+    ],
+)
+def test_a_filter_value_that_there_is_not_is_refused_with_those_that_there_are(
+    history: None, query: str, field: str, words: str
+) -> None:
+    problems = client_of(make_user(superuser=True)).get(query).problems()
+    assert list(problems) == [field]
+    assert words in problems[field][0]
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["tasks/", "instances/", "executions/", "pools/", "calendars/", "backfills/"]
+    + [f"statistics/{name}/" for name in ("health", "outcomes", "tasks", "upcoming", "failures")],
+)
+def test_a_namespace_that_one_may_not_see_is_answered_as_one_that_does_not_exist(history: None, place: str) -> None:
+    make_namespace("secret")
+    ada = client_of(make_user("ada", default=Role.VIEWER))
+    answers = [ada.get(f"{place}?namespace={name}") for name in ("secret", "absent")]
+    assert [answer.status for answer in answers] == [400, 400]
+    hidden, absent = (answer.problems()["namespace"] for answer in answers)
+    assert hidden == ["“secret” is none of these: default."]
+    assert absent == ["“absent” is none of these: default."]
+    assert ada.get(f"{place}?namespace=default").status == 200
+    assert client_of(make_user(superuser=True)).get(f"{place}?namespace=secret").status == 200
+
+
+def test_of_many_namespaces_the_first_are_named(history: None) -> None:
+    for number in range(25):
+        make_namespace(f"a-{number:02}")
+    (problem,) = client_of(make_user(superuser=True)).get("tasks/?namespace=team").problems()["namespace"]
+    assert problem.endswith("a-19, ….")
 
 
 def test_instances_are_narrowed_by_each_filter(history: None) -> None:

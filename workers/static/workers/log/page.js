@@ -1,7 +1,7 @@
 // The page of one log: reads the index, shows the end, and follows what still runs.
 
 import { Search } from "./search.js";
-import { Follower } from "./socket.js";
+import { AWAY, Follower } from "./socket.js";
 import { Store } from "./store.js";
 import { View } from "./view.js";
 
@@ -206,9 +206,12 @@ const start = (root) => {
   window.addEventListener("hashchange", toHash);
 
   // What the server has now, then what it writes from now on
+  let lastSaid = -1;
   const read = async () => {
     for (;;) {
       const part = await ask(`${api}log/index/?after=${store.after}`);
+      const spoken = part.stream.lastIndexOf("log");
+      lastSaid = spoken < 0 ? lastSaid : part.seq[spoken];
       part.seq.forEach((seq, at) => store.add({
         seq,
         stream: part.stream[at],
@@ -245,9 +248,21 @@ const start = (root) => {
       // The log itself is complete; the word above it is right after a reload.
     }
   };
+  let silenced = false;
+  const complain = (text) => {
+    silenced = true;
+    say(text);
+  };
   const follow = () => new Follower(socket, () => store.after, {
-    open: () => say(""),
-    lost: (seconds) => say(words.lost.replace("%(seconds)s", seconds)),
+    // Not when the connection is open, as that does not tell whether there is anything behind it.
+    heard: () => {
+      if (silenced) {
+        silenced = false;
+        say("");
+      }
+    },
+    silent: () => complain(words.silent),
+    lost: (seconds, code) => complain((code === AWAY ? words.away : words.lost).replace("%(seconds)s", seconds)),
     refused: (reason) => say(`${words.refused} ${reason}`),
     chunks: (chunks) => {
       const before = store.total;
@@ -276,6 +291,10 @@ const start = (root) => {
     toHash();
     if (!complete) {
       follow();
+      if (lastSaid >= 0) {
+        // How far it was when the page was opened; whatever comes later says more.
+        ask(`${api}log/?after=${lastSaid - 1}&limit=1`).then((said) => progress.hidden && said.chunks.forEach(showProgress), () => {});
+      }
     }
   });
 };
