@@ -13,6 +13,7 @@ from scheduling.db import Connection, own_connection
 #: What kept plans do without, where there is an index.
 _NEVER = ["enable_seqscan", "enable_bitmapscan"]
 _SET = "SELECT set_config(name, %s, false) FROM unnest(%s::text[]) AS name"
+_SET_LOCAL = "SELECT set_config(name, 'off', true) FROM unnest(%s::text[]) AS name"
 
 _by_index: WeakSet[Connection] = WeakSet()
 
@@ -49,3 +50,17 @@ def planned_freely(conn: Connection) -> Iterator[None]:
         # When it does not answer there will be another connection.
         with suppress(psycopg.Error):
             conn.execute(_SET, ["off", _NEVER])
+
+
+@contextmanager
+def by_index(conn: Connection) -> Iterator[None]:
+    """Have statements within look rows up by index, whatever the statistics say, also where no plan is kept.
+
+    There it takes a transaction, because the session is not ours to change.
+    """
+    if conn in _by_index:
+        yield
+        return
+    with conn.transaction():
+        conn.execute(_SET_LOCAL, [_NEVER])
+        yield

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scheduling.db import Connection, sql_file
+from scheduling.kept_plans import by_index
 
 _CLAIM = Path(__file__).parent / "sql" / "claim.sql"
 
@@ -68,17 +69,18 @@ def claim(
     if slots <= 0 or not queues or not handlers:
         return []
     lanes = [(queue, handler) for queue in queues for handler in handlers]
-    rows = conn.execute(
-        sql_file(_CLAIM),
-        {
-            "since": since.sort_key if since else None,
-            "since_id": since.instance_id if since else 0,
-            "node_id": node_id,
-            "incarnation": incarnation,
-            "queues": [queue for queue, _ in lanes],
-            "handlers": [handler for _, handler in lanes],
-            "slots": slots,
-        },
-        prepare=True,
-    ).fetchall()
+    with by_index(conn):
+        rows = conn.execute(
+            sql_file(_CLAIM),
+            {
+                "since": since.sort_key if since else None,
+                "since_id": since.instance_id if since else 0,
+                "node_id": node_id,
+                "incarnation": incarnation,
+                "queues": [queue for queue, _ in lanes],
+                "handlers": [handler for _, handler in lanes],
+                "slots": slots,
+            },
+            prepare=True,
+        ).fetchall()
     return [Claimed(*row) for row in rows]
