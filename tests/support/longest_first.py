@@ -8,10 +8,21 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 #: They take long, some because they wait; those that follow fill the cores meanwhile, and the gaps at the end.
-LONG = ("tests/browser", "tests/processes", "tests/performance", "tests/stateful", "tests/definitions", "tests/config")
+LONG = (
+    "tests/browser",
+    "tests/processes",
+    "tests/consumers",
+    "tests/performance",
+    "tests/stateful",
+    "tests/definitions",
+    "tests/config",
+)
 
 #: Run by one process: each that runs some of them starts a browser and a web server.
 TOGETHER = ("tests/browser",)
+
+#: But these, which have servers of their own and would make that process the last by far.
+APART = ("tests/browser/test_journey.py", "tests/browser/test_frozen_database.py")
 
 
 class LongestFirst(LoadScopeScheduling):
@@ -19,6 +30,8 @@ class LongestFirst(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         found: str = super()._split_scope(nodeid)
+        if found in APART:
+            return found
         return next((folder for folder in TOGETHER if found.startswith(f"{folder}/")), found)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
