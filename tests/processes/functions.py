@@ -82,7 +82,7 @@ def retry_in(context: HandlerContext, seconds: float) -> None:
 
 
 @task(name="tests.slow")
-def slow(context: HandlerContext) -> None:
-    """Take longer than it should."""
-    while not context.soft_expired:
+def slow(context: HandlerContext, until: str) -> None:
+    """Take longer than it should, and until there is a file."""
+    while not (context.soft_expired and Path(until).exists()):
         context.wait_cancelled(0.05)

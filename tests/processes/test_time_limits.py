@@ -118,10 +118,16 @@ def test_the_kind_of_failure_decides_about_another_attempt(conn: Connection, sta
     assert (outcome(twice).reason, outcome(twice).attempts) == ("exit_code", 2)
 
 
-def test_work_that_is_slower_than_its_soft_limit_is_marked_and_goes_on(conn: Connection, start: Start) -> None:
+def test_work_that_is_slower_than_its_soft_limit_is_marked_and_goes_on(
+    conn: Connection, start: Start, tmp_path: Path
+) -> None:
     started = worker(start)
-    task = make_task(handler="python", params={"function": "tests.slow"}, soft_timeout_seconds=1)
-    ended = outcome(run_task_now(task))
+    gate = tmp_path / "gate"
+    params = {"function": "tests.slow", "kwargs": {"until": str(gate)}}
+    instance = run_task_now(make_task(handler="python", params=params, soft_timeout_seconds=1))
+    wait_until(lambda: log_of(instance, "note"), what="the log says so")
+    gate.touch()
+    ended = outcome(instance)
     assert (ended.outcome, ended.reason) == ("succeeded", "completed")
     assert ended.message == "It took longer than the 1 s after which its task warns."
     assert log_of(ended, "note") == "Still running after 1 s; it goes on.\n"
