@@ -9,7 +9,7 @@ from scheduling.engine.fire import PreparedTicks
 from scheduling.runtime.clock_reader import KnownClock
 
 #: How many clocks the first batch has, and how many times as many each one after it, up to the most.
-FIRST, GROWTH = 64, 4
+FIRST, GROWTH = 128, 4
 
 
 class FireBatch:
