@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from psycopg import sql
 
 from scheduling.db import Connection
 
-#: Their rows die young, and every claim walks past them. Autovacuum comes once a minute, and its workers may be busy on
-#: large tables for hours.
+#: Their rows die young, and the hot path walks past them. Autovacuum comes once a minute, and its workers may be busy
+#: on large tables for hours.
 CHURNED = ("rota_queue_entry", "rota_task_clock", "rota_stat_delta")
 
 #: From so many dead rows on.
 MOST_DEAD = 5000
 
 #: Whether there is such a table, as an SQL expression; it reads counters, no table.
-SOME_ARE_LATE: Final = """
-pg_stat_get_dead_tuples(to_regclass('rota_queue_entry')) > 5000
-OR pg_stat_get_dead_tuples(to_regclass('rota_task_clock')) > 5000
-OR pg_stat_get_dead_tuples(to_regclass('rota_stat_delta')) > 5000
-"""
+SOME_ARE_LATE = " OR ".join(f"pg_stat_get_dead_tuples(to_regclass('{name}')) > {MOST_DEAD}" for name in CHURNED)
 
 _LATE = """
 SELECT relname FROM pg_stat_user_tables
