@@ -15,6 +15,7 @@ from scheduling.domain.states import Reason
 from scheduling.engine.fire import Tick
 from scheduling.engine.rearm import Awaiting, Rearming
 from scheduling.runtime.definitions import Definition, Definitions
+from scheduling.runtime.edited_clocks import EditedClocks
 
 _CLOCKS = """
 SELECT k.task_id, k.next_run_at, k.planned_from, t.xmin::text,
@@ -26,24 +27,6 @@ _WINDOW = (
     + "WHERE k.next_run_at <= %(until)s AND NOT k.dirty AND t.enabled ORDER BY k.next_run_at, k.task_id LIMIT %(limit)s"
 )
 _SOME = _CLOCKS + "WHERE k.task_id = ANY(%(ids)s) AND k.next_run_at IS NOT NULL AND NOT k.dirty AND t.enabled"
-_DIRTY = """
-SELECT k.task_id, k.planned_from, t.xmin::text FROM rota_task_clock k JOIN rota_task t ON t.id = k.task_id
-WHERE k.dirty AND t.enabled ORDER BY k.task_id LIMIT %(limit)s
-"""
-
-_PLAN = """
-WITH v AS MATERIALIZED (
-    SELECT * FROM unnest(%(ids)s::int[], %(seen)s::timestamptz[], %(planned)s::timestamptz[], %(errors)s::text[])
-        AS v (task_id, seen, planned, error)
-), mine AS MATERIALIZED (
-    SELECT k.task_id FROM rota_task_clock k JOIN v USING (task_id)
-    WHERE k.dirty AND k.planned_from = v.seen ORDER BY k.task_id FOR NO KEY UPDATE OF k SKIP LOCKED
-)
-UPDATE rota_task_clock k
-SET dirty = false, next_run_at = coalesce(k.next_run_at, v.planned), error = v.error
-FROM v JOIN mine USING (task_id) WHERE k.task_id = v.task_id
-"""
-
 _STATES = "SELECT id, xmin::text FROM rota_task WHERE id = ANY(%(ids)s)"
 _ERROR = "UPDATE rota_task_clock SET error = %(error)s WHERE task_id = %(id)s AND awaits_end"
 
@@ -99,6 +82,7 @@ class ClockReader:
 
     def __init__(self) -> None:
         self._definitions = Definitions()
+        self.edited = EditedClocks(self._definitions)
 
     def forget_calendars(self) -> None:
         """Read calendars anew with the next clocks: they may have been edited."""
@@ -116,32 +100,6 @@ class ClockReader:
     def some(self, conn: Connection, task_ids: Collection[int]) -> list[KnownClock]:
         """Read the clocks of ``task_ids`` anew, those that have a next run."""
         return self._clocks(conn, conn.execute(_SOME, {"ids": list(task_ids)}).fetchall())
-
-    def plan_dirty(self, conn: Connection, *, limit: int = 1000) -> int:
-        """Plan the clocks whose schedule was edited; return how many were looked at.
-
-        A tick that was due before the edit stays on its clock. A schedule that cannot be understood stops that
-        task's clock, with the reason beside it.
-        """
-        rows = conn.execute(_DIRTY, {"limit": limit}).fetchall()
-        if not rows:
-            return 0
-        self._definitions.learn(conn, [(row[0], row[2]) for row in rows])
-        planned: list[datetime | None] = []
-        errors: list[str] = []
-        for task_id, planned_from, _ in rows:
-            definition = self._definitions.get(task_id)
-            if isinstance(definition, Definition):
-                planned.append(definition.trigger.next_after(planned_from))
-                errors.append("")
-            else:
-                planned.append(None)
-                errors.append(str(definition))
-        conn.execute(
-            _PLAN,
-            {"ids": [row[0] for row in rows], "seen": [row[1] for row in rows], "planned": planned, "errors": errors},
-        )
-        return len(rows)
 
     def rearmings(self, conn: Connection, ends: Sequence[tuple[Awaiting, datetime]]) -> list[Rearming]:
         """Return what the clocks of fixed delays shall show after their instances ended at these moments.
@@ -186,8 +144,3 @@ class ClockReader:
                     )
                 )
         return clocks
-
-
-def plan_dirty(conn: Connection, *, limit: int = 1000) -> int:
-    """Plan edited clocks once, for whoever keeps no reader; see `ClockReader.plan_dirty`."""
-    return ClockReader().plan_dirty(conn, limit=limit)

@@ -18,7 +18,7 @@ import psycopg
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from scheduling.conf import SchedulingConf, conf
-from scheduling.db import CLOCK_CHANNEL, Connection, close_quietly, database_now
+from scheduling.db import CLOCK_CHANNEL, Connection, close_quietly
 from scheduling.engine.admit import Admitted, admit
 from scheduling.engine.admit_waiting import WAITS, admit_waiting
 from scheduling.engine.fire import Fired, fire
@@ -30,9 +30,10 @@ from scheduling.runtime.backfills import BACKFILLS, RUNS, run_backfills
 from scheduling.runtime.clock_reader import ClockReader, KnownClock
 from scheduling.runtime.end_watch import EndWatch
 from scheduling.runtime.fire_batches import FireBatch, in_batches
-from scheduling.runtime.known_clocks import FOREIGN, KnownClocks
+from scheduling.runtime.known_clocks import FOREIGN
 from scheduling.runtime.maintainer import Chores, Maintainer, that_are_needed
 from scheduling.runtime.passed_over import PASSED_OVER, PAUSE_SECONDS, TO_RECORD, record_passed_over
+from scheduling.runtime.read_ahead import ReadAhead
 from scheduling.runtime.registry import Registry, Share
 from scheduling.runtime.surroundings import Surroundings
 from scheduling.runtime.tally import Tally
@@ -67,7 +68,6 @@ class SchedulerLoop:
         self._conf = settings or conf()
         #: None: a loop that nobody shall know of, as on a virtual clock.
         self._registry = registry
-        self._known = KnownClocks()
         self._surroundings = surroundings or Surroundings()
         self._maintainers = [
             *(
@@ -98,6 +98,8 @@ class SchedulerLoop:
         self._stopping = threading.Event()
         self._tally = Tally()
         self._reader = ClockReader()
+        self._ahead = ReadAhead(self._reader, self._clock, self._conf)
+        self._known = self._ahead.known
         self._ends = EndWatch(self._reader, longest_pause=timedelta(seconds=self._conf.MAINTENANCE_SECONDS))
         self._forget()
 
@@ -148,9 +150,8 @@ class SchedulerLoop:
     def turn(self) -> float:
         """Do everything that is due now; return for how many seconds there is nothing to do."""
         conn = self._connection()
-        if self._complete_until is not None:
-            # What is known to be due does not wait for what is not known yet.
-            self._fire_due(conn)
+        # What is known to be due does not wait for what is not known yet.
+        self._fire_due(conn)
         self._read(conn)
         self._rearm_ended(conn)
         self._fire_due(conn)
@@ -165,10 +166,7 @@ class SchedulerLoop:
 
     def _forget(self) -> None:
         """Start from nothing: read everything anew with the next turn."""
-        self._known.forget()
-        #: Every clock that is due by then is known; None: read anew at once.
-        self._complete_until: datetime | None = None
-        self._read_again_at = datetime.min.replace(tzinfo=UTC)
+        self._ahead.forget()
         self._next_promotion: datetime | None = None
         self._promotions_known = False
 
@@ -191,7 +189,7 @@ class SchedulerLoop:
             self._due_at[_ADMISSION] = 0.0
         if self._listener.reconnected or payloads - {ENTRIES, LIMITS}:
             self._listener.reconnected = False
-            self._complete_until = None
+            self._ahead.stale = True
             # Soon, but not with each of many edits: firing comes first.
             pause = min(PAUSE_SECONDS, self._conf.MAINTENANCE_SECONDS)
             self._due_at[PASSED_OVER] = min(self._due_at[PASSED_OVER], self._recorded_at + pause)
@@ -202,30 +200,14 @@ class SchedulerLoop:
     # Reading ahead
 
     def _read(self, conn: Connection) -> None:
-        if self._complete_until is not None and self._clock.now() < self._read_again_at:
-            return
-        self._sync_clock(conn)
-        # Each time, and not only when told to: a hint may have been lost.
-        while self._reader.plan_dirty(conn) == 1000:
+        def between() -> None:
             self._watch.turned()
-        until = self._clock.now() + timedelta(seconds=self._conf.HORIZON_SECONDS)
-        self._reader.forget_calendars()
-        clocks, complete_until = self._reader.window(conn, until=until, limit=self._conf.READ_BATCH)
-        self._complete_until = complete_until
-        # A window that did not fit into one read goes on where it ended; another is read well before its end.
-        early = timedelta(seconds=self._conf.HORIZON_SECONDS / 3) if complete_until == until else timedelta(0)
-        self._read_again_at = complete_until - early
-        self._known.forget()
-        for clock in clocks:
-            self._known.remember(clock)
-        # What others fired, resumed or edited is found here; promotions, should a hint have been lost.
-        self._ends.look_at_once()
-        self._promotions_known = False
+            self._fire_due(conn)
 
-    def _sync_clock(self, conn: Connection) -> None:
-        asked_at = time.monotonic()
-        now = database_now(conn)
-        self._clock.sync(now, asked_at=asked_at, answered_at=time.monotonic())
+        if self._ahead.read(conn, between=between):
+            # What others fired, resumed or edited is found here; promotions, should a hint have been lost.
+            self._ends.look_at_once()
+            self._promotions_known = False
 
     # Firing
 
@@ -280,13 +262,12 @@ class SchedulerLoop:
 
     def _settle(self, batch: FireBatch, fired: Fired, fired_at: datetime) -> None:
         """Go on with the clocks that were fired."""
-        assert self._complete_until is not None  # noqa: S101 - nothing is due before something was read
         won, earliest = set(fired.task_ids), fired_at
         for clock, tick in zip(batch.clocks, batch.prepared.ticks, strict=True):
             if tick.task_id not in won:
                 continue
             earliest = min(earliest, tick.fire_for)
-            if tick.next_run_at is not None and tick.next_run_at <= self._complete_until:
+            if tick.next_run_at is not None and tick.next_run_at <= self._ahead.complete_until:
                 clock.next_run_at = tick.next_run_at
                 self._known.remember(clock)
         if won:
@@ -366,8 +347,7 @@ class SchedulerLoop:
         if self.share != self._registry.share:
             self._known.share = self._registry.share
             # What is known was put in order by the old shares.
-            self._complete_until = None
-            self._read_again_at = datetime.min.replace(tzinfo=UTC)
+            self._ahead.stale = True
         return Chores()
 
     def _sweep_schedulers(self, conn: Connection) -> Chores:
@@ -376,11 +356,9 @@ class SchedulerLoop:
 
     def _seconds_until_next(self) -> float:
         now = self._clock.now()
-        moments = [now + timedelta(seconds=self._conf.LONGEST_SLEEP_SECONDS)]
+        moments = [now + timedelta(seconds=self._conf.LONGEST_SLEEP_SECONDS), self._ahead.due_at]
         if self._known.first_at is not None:
             moments.append(self._known.first_at + MARGIN)
-        if self._complete_until is not None:
-            moments.append(self._read_again_at)
         if self._next_promotion is not None:
             moments.append(self._next_promotion)
         if self._ends.look_at is not None:

@@ -8,7 +8,7 @@ import pytest
 
 from scheduling.db import Connection, database_now
 from scheduling.models import Task, TaskClock, TaskRevision
-from scheduling.runtime.clock_reader import plan_dirty
+from scheduling.runtime.edited_clocks import plan_edited
 from tests.factories import make_task
 from tests.support.waiting import wait_until
 
@@ -21,12 +21,12 @@ def test_a_new_task_gets_a_clock_that_a_scheduler_plans(conn: Connection) -> Non
     task = make_task(trigger="interval", every_seconds=60)
     assert clock_of(task).dirty
     before = database_now(conn)
-    assert plan_dirty(conn) == 1
+    assert plan_edited(conn) == 1
     clock = clock_of(task)
     assert not clock.dirty
     assert clock.next_run_at is not None
     assert clock.next_run_at > before
-    assert plan_dirty(conn) == 0
+    assert plan_edited(conn) == 0
 
 
 @pytest.mark.parametrize("way", ["update", "save", "sql"])
@@ -57,7 +57,7 @@ def test_saving_a_stale_copy_does_not_turn_the_version_back(conn: Connection) ->
 
 def test_an_edit_that_does_not_concern_the_schedule_leaves_the_clock_alone(conn: Connection) -> None:
     task = make_task(trigger="interval", every_seconds=60)
-    plan_dirty(conn)
+    plan_edited(conn)
     before = clock_of(task)
     Task.objects.filter(pk=task.pk).update(params={"command": "echo new"}, priority=3)
     after = clock_of(task)
@@ -69,15 +69,15 @@ def test_a_tick_that_was_due_before_an_edit_of_the_schedule_stays(conn: Connecti
     due = database_now(conn) - timedelta(seconds=1)
     TaskClock.objects.filter(task=task).update(next_run_at=due, dirty=False)
     Task.objects.filter(pk=task.pk).update(every_seconds=3600)
-    plan_dirty(conn)
+    plan_edited(conn)
     assert clock_of(task).next_run_at == due
 
 
 def test_a_later_tick_is_planned_by_the_new_schedule(conn: Connection) -> None:
     task = make_task(trigger="interval", every_seconds=86400)
-    plan_dirty(conn)
+    plan_edited(conn)
     Task.objects.filter(pk=task.pk).update(every_seconds=1)
-    plan_dirty(conn)
+    plan_edited(conn)
     clock = clock_of(task)
     assert clock.next_run_at is not None
     assert clock.next_run_at <= database_now(conn) + timedelta(seconds=1)
@@ -85,7 +85,7 @@ def test_a_later_tick_is_planned_by_the_new_schedule(conn: Connection) -> None:
 
 def test_a_paused_task_has_no_next_run_and_goes_on_from_the_tick_it_was_paused_at(conn: Connection) -> None:
     task = make_task(trigger="interval", every_seconds=60)
-    plan_dirty(conn)
+    plan_edited(conn)
     planned = clock_of(task).next_run_at
     Task.objects.filter(pk=task.pk).update(enabled=False)
     assert (clock_of(task).next_run_at, clock_of(task).held_at) == (None, planned)
@@ -95,10 +95,10 @@ def test_a_paused_task_has_no_next_run_and_goes_on_from_the_tick_it_was_paused_a
 
 def test_a_task_that_was_created_paused_begins_when_it_is_resumed(conn: Connection) -> None:
     task = make_task(trigger="interval", every_seconds=1, enabled=False)
-    assert plan_dirty(conn) == 0
+    assert plan_edited(conn) == 0
     resumed_at = database_now(conn)
     Task.objects.filter(pk=task.pk).update(enabled=True)
-    plan_dirty(conn)
+    plan_edited(conn)
     next_run_at = clock_of(task).next_run_at
     assert next_run_at is not None
     assert next_run_at > resumed_at
@@ -107,7 +107,7 @@ def test_a_task_that_was_created_paused_begins_when_it_is_resumed(conn: Connecti
 def test_a_single_run_for_now_is_planned_although_it_is_past_when_it_arrives(conn: Connection) -> None:
     moment = database_now(conn) - timedelta(seconds=1)
     task = make_task(trigger="once", run_at=moment)
-    plan_dirty(conn)
+    plan_edited(conn)
     assert clock_of(task).next_run_at == moment
 
 
@@ -115,7 +115,7 @@ def test_a_schedule_that_cannot_be_read_stops_its_own_clock_and_says_why(conn: C
     broken = make_task(trigger="cron", cron_expression="* * * * *")
     other = make_task(trigger="interval", every_seconds=60)
     conn.execute("UPDATE rota_task SET cron_expression = 'every now and then' WHERE id = %s", [broken.pk])
-    plan_dirty(conn)
+    plan_edited(conn)
     assert clock_of(broken).next_run_at is None
     assert clock_of(broken).error
     assert clock_of(other).next_run_at is not None
@@ -134,5 +134,5 @@ def test_a_tick_between_two_edits_that_no_scheduler_saw_is_not_lost(conn: Connec
     tick = clock_of(task).planned_from.replace(microsecond=0) + timedelta(seconds=1)
     wait_until(lambda: database_now(conn) > tick, what="a tick has come due under the first schedule")
     Task.objects.filter(pk=task.pk).update(cron_expression="*/1 * * * * *")
-    plan_dirty(conn)
+    plan_edited(conn)
     assert clock_of(task).next_run_at == tick
