@@ -20,6 +20,13 @@ logger = logging.getLogger(__name__)
 #: After a failed connection attempt, the next one waits so long (seconds), doubling up to the longest.
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 10.0
 
+#: Linux ends a select up to a thousandth of its time-out late (fs/select.c, select_estimate_accuracy), 15 ms after a
+#: sleep of 15 s. So a long wait stops by twice as much early, and ...
+OVERSLEEPS = 0.002
+
+#: ... what is left is waited for again, down to waits of so many seconds.
+SHORT_SECONDS = 0.1
+
 
 class Listener:
     """Waits on a LISTEN connection and on a pipe that `interrupt` writes to.
@@ -66,7 +73,7 @@ class Listener:
             files.append(self._conn.fileno())
         else:
             timeout = min(timeout, max(0.0, self._retry_at - time.monotonic()))
-        ready, _, _ = select.select(files, [], [], max(0.0, timeout))
+        ready = _ready(files, timeout)
         if self._reader in ready:
             with suppress(BlockingIOError):
                 os.read(self._reader, 4096)
@@ -109,6 +116,16 @@ class Listener:
         except psycopg.Error as error:
             self.lost(error)
         return heard
+
+
+def _ready(files: Sequence[int], timeout: float) -> list[int]:
+    """Return which of ``files`` can be read within ``timeout`` seconds, punctually however long that is."""
+    deadline = time.monotonic() + timeout
+    while True:
+        left = deadline - time.monotonic()
+        ready, _, _ = select.select(files, [], [], max(0.0, left - OVERSLEEPS * left if left > SHORT_SECONDS else left))
+        if ready or time.monotonic() >= deadline:
+            return ready
 
 
 def _close_pipe(*ends: int) -> None:
