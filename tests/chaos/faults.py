@@ -24,8 +24,8 @@ from workers.services import UnknownNode, drain_node, resume_node
 SAY_EVERY = 30.0
 
 
-def inject(fleet: Fleet, chance: random.Random, tasks: list[Task], seconds: float) -> None:
-    """Do something to the fleet every now and then, for so long."""
+def inject(fleet: Fleet, chance: random.Random, tasks: list[Task], crowd: list[int], seconds: float) -> None:
+    """Do something to the fleet every now and then, for so long; ``crowd`` are the tasks to edit all at once."""
     begun = time.monotonic()
     until = begun + seconds
     say_at = begun + SAY_EVERY
@@ -38,6 +38,7 @@ def inject(fleet: Fleet, chance: random.Random, tasks: list[Task], seconds: floa
         (4, lambda: _cut(fleet, chance)),
         (1, lambda: _hold_a_snapshot(fleet)),
         (1, lambda: _drain_a_node(fleet, chance)),
+        (1, lambda: _edit_a_crowd(fleet, chance, crowd)),
         (6, lambda: _by_hand(fleet, chance, by_hand)),
     ]
     while time.monotonic() < until:
@@ -124,3 +125,19 @@ def _drain_a_node(fleet: Fleet, chance: random.Random) -> None:
         return
     fleet.later(3.0, resume)
     fleet.count("drain")
+
+
+def _edit_a_crowd(fleet: Fleet, chance: random.Random, ids: list[int]) -> None:
+    """Edit very many schedules at once, keep them locked for a moment, and then commit or give it up."""
+    end = "COMMIT" if chance.random() < 0.7 else "ROLLBACK"
+    with suppress(psycopg.Error):
+        conn = psycopg.connect(fleet.url)
+        conn.execute("SET lock_timeout = '5 s'")
+        conn.execute("UPDATE rota_task SET every_seconds = every_seconds + 1 WHERE id = ANY(%s)", [ids])
+
+        def finish() -> None:
+            with suppress(psycopg.Error), conn:
+                conn.execute(end)
+
+        fleet.later(chance.uniform(0, 2), finish)
+        fleet.count("mass edit")

@@ -38,7 +38,7 @@ class Report:
         say(f"{what:<44} {found}{'' if good else '   <-- broken'}")
 
 
-def report_on(fleet: Fleet, sampler: Sampler, tasks: list[Task], drained: bool) -> int:
+def report_on(fleet: Fleet, sampler: Sampler, tasks: list[Task], *, drained: bool, planned: bool) -> int:
     """Print every finding; return the exit code."""
     report = Report()
     scheduled = [task for task in tasks if task.trigger == "cron"]
@@ -75,6 +75,7 @@ def report_on(fleet: Fleet, sampler: Sampler, tasks: list[Task], drained: bool) 
     offered, refused = _replay_lost(own_connection("chaos"))
     report.line("stale reports offered / refused", f"{offered} / {refused}", offered == refused)
     report.line(f"limits exceeded in {sampler.samples} samples", sampler.exceeded, sampler.exceeded == 0)
+    report.line("every edited schedule planned", "yes" if planned else "no", planned)
     report.line("the queue drained", "yes" if drained else "no", drained)
     with own_connection("chaos") as conn:
         broken = check(conn)

@@ -9,6 +9,7 @@ import random
 import signal
 import time
 from pathlib import Path
+from typing import LiteralString
 
 from django.core.management import call_command
 
@@ -19,14 +20,14 @@ from scheduling.models import Task
 from tests.chaos.faults import inject
 from tests.chaos.fleet import Fleet, Sampler
 from tests.chaos.report import report_on, say
-from tests.chaos.tasks import make_tasks
+from tests.chaos.tasks import make_crowd, make_tasks
 
 
 def run(folder: Path, options: argparse.Namespace) -> int:
     """Inject faults for the time that was asked for, let the queue drain, and report."""
     call_command("migrate", verbosity=0)
     chance = random.Random(options.seed)
-    tasks = make_tasks()
+    tasks, crowd = make_tasks(), make_crowd()
     url = url_of_default()
     logs = folder / "logs"
     logs.mkdir()
@@ -42,30 +43,31 @@ def run(folder: Path, options: argparse.Namespace) -> int:
             name = f"w{number}"
             fleet.start(name, "runworker", "--name", name, "--concurrency", "8", "--handlers", "python,shell")
         sampler.start()
-        inject(fleet, chance, tasks, options.seconds)
+        inject(fleet, chance, tasks, crowd, options.seconds)
         say(
             f"faults for {time.monotonic() - started:.0f} s: "
             + ", ".join(f"{n} × {f}" for f, n in sorted(fleet.faults.items()))
         )
         fleet.settle()
         fleet.thaw_all()
+        planned = _await(fleet, "SELECT count(*) FROM rota_task_clock WHERE dirty")
         Task.objects.update(enabled=False)
-        drained = _drain(fleet)
+        drained = _await(fleet, "SELECT count(*) FROM rota_queue_entry")
         sampler.finish()
-        return report_on(fleet, sampler, tasks, drained)
+        return report_on(fleet, sampler, tasks, drained=drained, planned=planned)
     finally:
         fleet.end()
         if os.environ.get("ROTA_CHAOS_LOGS"):
             Path(os.environ["ROTA_CHAOS_LOGS"]).write_text(fleet.said())
 
 
-def _drain(fleet: Fleet) -> bool:
-    """Keep the fleet going until nothing is left to do; tell whether that came about."""
+def _await(fleet: Fleet, left: LiteralString) -> bool:
+    """Keep the fleet going until the statement ``left`` counts nothing; tell whether that came about."""
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         fleet.tend()
         with own_connection("chaos") as conn:
-            row = conn.execute("SELECT count(*) FROM rota_queue_entry").fetchone()
+            row = conn.execute(left).fetchone()
         if row == (0,):
             return True
         time.sleep(0.3)

@@ -8,6 +8,9 @@ from tests.factories import make_namespace, make_task
 PER_SECOND = {"trigger": "cron", "cron_expression": "* * * * * *", "handler": "python"}
 EVERY_OTHER = "*/2 * * * * *"
 
+#: So many tasks never come due; they are there to be edited all at once.
+CROWD = 2000
+
 #: The environment variable by which a command of ours is known.
 MARK = "ROTA_CHAOS"
 
@@ -44,3 +47,19 @@ def make_tasks() -> list[Task]:
         ),
         make_task(name="by hand", handler="python", params={"function": "chaos.slow"}, overlap="allow"),
     ]
+
+
+def make_crowd() -> list[int]:
+    """Store the tasks that are edited together; return their ids."""
+    crowd = Task.objects.bulk_create(
+        Task(
+            namespace=make_namespace(),
+            name=f"crowd {number}",
+            handler="python",
+            params={"function": "chaos.quick"},
+            trigger="interval",
+            every_seconds=30 * 86_400,
+        )
+        for number in range(CROWD)
+    )
+    return [task.pk for task in crowd]
