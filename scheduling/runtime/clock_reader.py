@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from scheduling.db import Connection
 from scheduling.domain.calendars import TaskCalendars
@@ -24,11 +24,22 @@ FROM rota_task_clock k JOIN rota_task t ON t.id = k.task_id
 """
 _WINDOW = (
     _CLOCKS
-    + "WHERE k.next_run_at <= %(until)s AND NOT k.dirty AND t.enabled ORDER BY k.next_run_at, k.task_id LIMIT %(limit)s"
+    + "WHERE k.next_run_at <= %(until)s AND (k.next_run_at, k.task_id) > (%(after)s, %(after_id)s) AND NOT k.dirty "
+    + "AND t.enabled ORDER BY k.next_run_at, k.task_id LIMIT %(limit)s"
 )
 _SOME = _CLOCKS + "WHERE k.task_id = ANY(%(ids)s) AND k.next_run_at IS NOT NULL AND NOT k.dirty AND t.enabled"
 _STATES = "SELECT id, xmin::text FROM rota_task WHERE id = ANY(%(ids)s)"
 _ERROR = "UPDATE rota_task_clock SET error = %(error)s WHERE task_id = %(id)s AND awaits_end"
+
+
+class Place(NamedTuple):
+    """A place in the order in which clocks come due."""
+
+    next_run_at: datetime
+    task_id: int
+
+
+BEGINNING = Place(datetime.min.replace(tzinfo=UTC), 0)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -88,14 +99,17 @@ class ClockReader:
         """Read calendars anew with the next clocks: they may have been edited."""
         self._definitions.forget_calendars()
 
-    def window(self, conn: Connection, *, until: datetime, limit: int) -> tuple[list[KnownClock], datetime]:
-        """Read the clocks that are due by ``until``, at most ``limit`` of them.
+    def window(
+        self, conn: Connection, *, until: datetime, limit: int, after: Place = BEGINNING
+    ) -> tuple[list[KnownClock], Place | None]:
+        """Read the clocks that are due by ``until`` and lie after a place in their order, at most ``limit`` of them.
 
-        Returns them and the moment up to which the answer is complete.
+        Returns them and the place to go on at; None: there are no more.
         """
-        rows = conn.execute(_WINDOW, {"until": until, "limit": limit}).fetchall()
-        complete_until = rows[-1][1] if len(rows) == limit else until
-        return self._clocks(conn, rows), complete_until
+        params = {"until": until, "limit": limit, "after": after.next_run_at, "after_id": after.task_id}
+        rows = conn.execute(_WINDOW, params).fetchall()
+        place = Place(rows[-1][1], rows[-1][0]) if len(rows) == limit else None
+        return self._clocks(conn, rows), place
 
     def some(self, conn: Connection, task_ids: Collection[int]) -> list[KnownClock]:
         """Read the clocks of ``task_ids`` anew, those that have a next run."""

@@ -7,9 +7,12 @@ from datetime import datetime
 from scheduling.db import Connection
 from scheduling.runtime.definitions import Definition, Definitions
 
+# Each row is looked up by itself, whatever the statistics say: while very many are edited, the planner would rather
+# join whole tables, anew for each batch. OFFSET and ANY leave it no other way.
 _EDITED = """
-SELECT k.task_id, k.planned_from, t.xmin::text FROM rota_task_clock k JOIN rota_task t ON t.id = k.task_id
-WHERE k.dirty AND t.enabled AND k.task_id > %(after)s ORDER BY k.task_id LIMIT %(limit)s
+SELECT k.task_id, k.planned_from, t.state FROM rota_task_clock k
+CROSS JOIN LATERAL (SELECT t.xmin::text AS state FROM rota_task t WHERE t.id = k.task_id AND t.enabled OFFSET 0) t
+WHERE k.dirty AND k.task_id > %(after)s ORDER BY k.task_id LIMIT %(limit)s
 """
 
 _PLAN = """
@@ -17,12 +20,15 @@ WITH v AS MATERIALIZED (
     SELECT * FROM unnest(%(ids)s::int[], %(seen)s::timestamptz[], %(planned)s::timestamptz[], %(errors)s::text[])
         AS v (task_id, seen, planned, error)
 ), mine AS MATERIALIZED (
-    SELECT k.task_id FROM rota_task_clock k JOIN v USING (task_id)
-    WHERE k.dirty AND k.planned_from = v.seen ORDER BY k.task_id FOR NO KEY UPDATE OF k SKIP LOCKED
+    SELECT v.* FROM v CROSS JOIN LATERAL (
+        SELECT FROM rota_task_clock k
+        WHERE k.task_id = v.task_id AND k.dirty AND k.planned_from = v.seen FOR NO KEY UPDATE SKIP LOCKED
+    ) k
 )
 UPDATE rota_task_clock k
-SET dirty = false, next_run_at = coalesce(k.next_run_at, v.planned), error = v.error
-FROM v JOIN mine USING (task_id) WHERE k.task_id = v.task_id
+SET dirty = false, next_run_at = coalesce(k.next_run_at, mine.planned), error = mine.error
+FROM mine WHERE k.task_id = ANY(ARRAY[mine.task_id])
+RETURNING k.task_id, k.next_run_at
 """
 
 #: How many clocks are planned in one statement. What is due meanwhile waits for no more than that.
@@ -45,17 +51,17 @@ class EditedClocks:
         """Whether a round has begun and not ended: what is edited now may already lie behind it."""
         return self._after > 0
 
-    def plan(self, conn: Connection, *, limit: int = PLAN_BATCH) -> int:
-        """Plan up to ``limit`` clocks, going on with the round or beginning one; return how many were looked at.
+    def plan(self, conn: Connection, *, limit: int = PLAN_BATCH) -> dict[int, datetime | None]:
+        """Look at up to ``limit`` clocks, going on with the round or beginning one.
 
-        A tick that was due before the edit stays on its clock. A schedule that cannot be understood stops that
-        task's clock, with the reason beside it.
+        Returns the next runs of those that were planned, by task. A tick that was due before the edit stays on its
+        clock. A schedule that cannot be understood stops that task's clock, with the reason beside it.
         """
         rows = conn.execute(_EDITED, {"after": self._after, "limit": limit}).fetchall()
         # Noted before anything can fail: a batch that cannot be planned must not be tried for ever.
         self._after = rows[-1][0] if len(rows) == limit else 0
         if not rows:
-            return 0
+            return {}
         self._definitions.learn(conn, [(row[0], row[2]) for row in rows])
         planned: list[datetime | None] = []
         errors: list[str] = []
@@ -67,13 +73,10 @@ class EditedClocks:
             else:
                 planned.append(None)
                 errors.append(str(definition))
-        conn.execute(
-            _PLAN,
-            {"ids": [row[0] for row in rows], "seen": [row[1] for row in rows], "planned": planned, "errors": errors},
-        )
-        return len(rows)
+        params = {"ids": [row[0] for row in rows], "seen": [row[1] for row in rows]}
+        return dict(conn.execute(_PLAN, {**params, "planned": planned, "errors": errors}).fetchall())
 
 
 def plan_edited(conn: Connection) -> int:
-    """Plan some edited clocks, for whoever keeps no reader; see `EditedClocks.plan`."""
-    return EditedClocks(Definitions()).plan(conn)
+    """Plan some edited clocks, for whoever keeps no reader; return how many. See `EditedClocks.plan`."""
+    return len(EditedClocks(Definitions()).plan(conn))

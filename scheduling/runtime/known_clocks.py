@@ -36,7 +36,11 @@ class KnownClocks:
         """Take ``clock`` in, in place of what was known of its task; its turn comes at ``not_before`` or later."""
         if clock.next_run_at is None:
             return
+        known = self._clocks.get(clock.task_id)
         self._clocks[clock.task_id] = clock
+        if known is not None and known.next_run_at == clock.next_run_at and not_before is None:
+            # Its turn stands in the order already.
+            return
         at = clock.next_run_at if not_before is None else max(clock.next_run_at, not_before)
         if self.share.has(clock.task_id):
             clock.warm_up()
@@ -49,8 +53,10 @@ class KnownClocks:
         due = []
         while self._order and self._order[0][0] <= until:
             _, task_id = heapq.heappop(self._order)
-            if (clock := self._clocks.pop(task_id, None)) is not None:
-                due.append(clock)
+            clock = self._clocks.get(task_id)
+            # One that was taken in anew may have been put off meanwhile; then this was its old turn.
+            if clock is not None and clock.next_run_at is not None and clock.next_run_at <= until:
+                due.append(self._clocks.pop(task_id))
         return due
 
 

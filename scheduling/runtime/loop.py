@@ -189,7 +189,7 @@ class SchedulerLoop:
             self._due_at[_ADMISSION] = 0.0
         if self._listener.reconnected or payloads - {ENTRIES, LIMITS}:
             self._listener.reconnected = False
-            self._ahead.stale = True
+            self._ahead.hint()
             # Soon, but not with each of many edits: firing comes first.
             pause = min(PAUSE_SECONDS, self._conf.MAINTENANCE_SECONDS)
             self._due_at[PASSED_OVER] = min(self._due_at[PASSED_OVER], self._recorded_at + pause)
@@ -347,7 +347,7 @@ class SchedulerLoop:
         if self.share != self._registry.share:
             self._known.share = self._registry.share
             # What is known was put in order by the old shares.
-            self._ahead.stale = True
+            self._ahead.read_anew()
         return Chores()
 
     def _sweep_schedulers(self, conn: Connection) -> Chores:

@@ -49,8 +49,8 @@ def fired(conn: Connection, loop: SchedulerLoop, **over: object) -> Task:
 
 
 def look_anew(loop: SchedulerLoop) -> None:
-    """Turn as after a notification."""
-    loop.take_note({"rota_clock": {""}})
+    """Turn with everything read anew."""
+    loop._ahead.read_anew()
     loop.turn()
 
 
