@@ -1,5 +1,7 @@
 """Checks a task's statement and runs it."""
 
+import difflib
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext, ngettext
@@ -8,6 +10,9 @@ from scheduling.domain.handlers import ParamError
 from workers.handlers.base import Handler, HandlerContext
 from workers.handlers.context import LOG
 from workers.handlers.sql.params import OWN_PARAMETERS, SqlParams
+
+#: So many connections are named to who named another.
+MOST_NAMED = 20
 
 
 class SqlHandler(Handler[SqlParams]):
@@ -38,6 +43,27 @@ class SqlHandler(Handler[SqlParams]):
             for name in sorted(given & OWN_PARAMETERS & mentioned)
         ]
         return errors
+
+    def check_names(self, params: Mapping[str, Any], namespace_id: int) -> list[ParamError]:
+        """Return that there is no such connection in the namespace, with those that there are."""
+        # Imported late: the handlers are also loaded where no models are.
+        from workers.models import Connection
+
+        given = self.Params.model_validate(dict(params)).connection
+        known = list(
+            Connection.objects.filter(namespace_id=namespace_id).order_by("name").values_list("name", flat=True)
+        )
+        if given in known:
+            return []
+        message = gettext("There is no connection “%(name)s” in this namespace.") % {"name": given[:60]}
+        if not known:
+            hint = gettext("It has none yet: an administrator adds one under Connections.")
+        elif near := difflib.get_close_matches(given, known, n=1):
+            hint = gettext("Did you mean “%(near)s”?") % {"near": near[0]}
+        else:
+            shown = ", ".join(known[:MOST_NAMED]) + (", …" if len(known) > MOST_NAMED else "")
+            hint = gettext("There are: %(names)s.") % {"names": shown}
+        return [ParamError(("connection",), f"{message} {hint}")]
 
     def run(self, context: HandlerContext, params: SqlParams) -> dict[str, Any]:
         """Execute the statement and return its rows, if it has any.
