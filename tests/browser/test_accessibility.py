@@ -86,7 +86,7 @@ def world(conn: Connection) -> World:
     done = running(free_task(name="report"))
     end(done, result='{"rows": [[1, 2]], "columns": ["a", "b"], "row_count": 1}')
     fold_statistics(conn)
-    at = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:00:00Z")
+    at = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H")
     execution = Execution.objects.get(pk=live.lease_id)
     of_task = f"/admin/scheduling/task/{task.pk}"
     return World(
@@ -104,7 +104,7 @@ def world(conn: Connection) -> World:
             f"{of_task}/revisions/",
             f"{of_task}/ledger/",
             f"{of_task}/backfill/",
-            f"{of_task}/run-with/",
+            f"{of_task}/run_with/",
             "/admin/scheduling/taskinstance/",
             f"/admin/scheduling/taskinstance/{failed.pk}/change/",
             f"/admin/scheduling/taskinstance/{live.instance_id}/change/",
@@ -152,6 +152,7 @@ def look(page: Page, address: str) -> list[str]:
     answer = page.goto(address)
     assert answer is not None
     assert answer.status == 200, f"{address}: {answer.status}"
+    assert page.url.endswith(address), f"{address} leads to {page.url}"
     return [
         f"{address} {scheme}: {each['rule']}: {each['html'][:200]}\n    {each['why']}"
         for scheme in ("light", "dark")
