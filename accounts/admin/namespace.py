@@ -74,7 +74,7 @@ class NamespaceAdmin(SuperuserChangesMixin, ModelAdmin):
         """Return the namespaces that the reader may see."""
         return permitted_namespaces(request.user).distinct()
 
-    @admin.display(description=gettext_lazy("created"), ordering="created_at")
+    @admin.display(description=gettext_lazy("created at"), ordering="created_at")
     def created(self, namespace: Namespace) -> SafeString:
         """When it was made."""
         return moment(namespace.created_at)
