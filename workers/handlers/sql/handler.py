@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext, ngettext
 
 from scheduling.domain.handlers import ParamError
+from workers.domain.connection_names import connection_names
 from workers.handlers.base import Handler, HandlerContext
 from workers.handlers.context import LOG
 from workers.handlers.sql.params import OWN_PARAMETERS, SqlParams
@@ -46,14 +47,9 @@ class SqlHandler(Handler[SqlParams]):
 
     def check_names(self, params: Mapping[str, Any], namespace_id: int) -> list[ParamError]:
         """Return that there is no such connection in the namespace, with those that there are."""
-        # Imported late: the handlers are also loaded where no models are.
-        from workers.models import Connection
-
+        known = connection_names.of(namespace_id)
         given = self.Params.model_validate(dict(params)).connection
-        known = list(
-            Connection.objects.filter(namespace_id=namespace_id).order_by("name").values_list("name", flat=True)
-        )
-        if given in known:
+        if known is None or given in known:
             return []
         message = gettext("There is no connection “%(name)s” in this namespace.") % {"name": given[:60]}
         if not known:
