@@ -1,6 +1,7 @@
 """Which named connections a namespace has, for handlers, which know no models.
 
-The app says here at start-up how to find out; in a process without it, such as a child that runs a function, nobody asks.
+The app says here at start-up how to find out. In a process without it, such as a child that runs a function, nobody
+asks.
 """
 
 from __future__ import annotations
