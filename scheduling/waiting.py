@@ -20,7 +20,7 @@ from scheduling.domain.concurrency_key import render
 from scheduling.domain.errors import InvalidField
 from scheduling.domain.fleet import LiveNode, fleet
 from scheduling.domain.policies import Overlap
-from scheduling.domain.states import EntryState
+from scheduling.domain.states import EntryState, Origin
 from scheduling.failed_attempt import FailedAttempt, failed_attempt
 from scheduling.instance_relations import entry_of, handler_and_params_of, task_of
 from scheduling.line import ADMITTED, IN_POOL, MOST_COUNTED, Holder, line_before
@@ -33,6 +33,8 @@ class GateWord(StrEnum):
 
     #: The moment that it is planned for.
     TIME = "time"
+    #: The calendars of its task: they were asked when it fired, so this one is always passed.
+    CALENDAR = "calendar"
     #: The delay before its next attempt.
     RETRY = "retry"
     #: The end of an earlier instance with the same key.
@@ -57,6 +59,7 @@ _WORD_OF_STATE: dict[int, GateWord] = {
 #: What it waits for, as a word for people.
 GATE_LABELS = {
     GateWord.TIME: gettext_lazy("its time"),
+    GateWord.CALENDAR: gettext_lazy("calendar"),
     GateWord.RETRY: gettext_lazy("next attempt"),
     GateWord.OVERLAP: gettext_lazy("overlap"),
     GateWord.LIMIT: gettext_lazy("limit"),
@@ -93,9 +96,11 @@ def reasons_for_waiting(instance: TaskInstance) -> list[Gate]:
     if entry is None or entry.state == EntryState.RUNNING:
         return []
     gates = [_time_gate(entry)]
+    task = task_of(instance)
+    if task is not None and (calendar := _calendar_gate(task, instance)) is not None:
+        gates.append(calendar)
     if entry.attempt:
         gates.append(_retry_gate(entry, failed_attempt(instance)))
-    task = task_of(instance)
     if task is not None:
         gates += [gate for gate in (_limit_gate(entry, task, instance), _backfill_gate(entry)) if gate is not None]
     if (pool := _pool_of(entry, task)) is not None:
@@ -160,6 +165,20 @@ def _time_gate(entry: QueueEntry) -> Gate:
             opens_at=entry.run_at,
         )
     return Gate(word=GateWord.TIME, passed=True, sentence=_("Its time has come."))
+
+
+def _calendar_gate(task: Task, instance: TaskInstance) -> Gate | None:
+    """Return what the calendars of the task say: nothing that an instance would wait for, but people look for it."""
+    names = list(task.calendars.order_by("name").values_list("name", flat=True))
+    if not names:
+        return None
+    if instance.origin == Origin.SCHEDULE:
+        sentence = _("Calendars are asked when a tick fires; this one was let through. The task uses: %(names)s.")
+    else:
+        sentence = _(
+            "Calendars are asked about ticks of the schedule, not about a run on request. The task uses: %(names)s."
+        )
+    return Gate(word=GateWord.CALENDAR, passed=True, sentence=sentence % {"names": ", ".join(names)})
 
 
 def _retry_gate(entry: QueueEntry, failed: FailedAttempt | None) -> Gate:

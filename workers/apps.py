@@ -11,11 +11,13 @@ class WorkersConfig(AppConfig):
     verbose_name = _("Workers")
 
     def ready(self) -> None:
-        """Tell scheduling which handlers exist and how to find live nodes, and register the start-up checks."""
+        """Tell which handlers exist and how to find nodes and connections, and register the start-up checks."""
         from scheduling.domain.fleet import fleet
         from workers import checks  # noqa: F401 - importing registers them
+        from workers.domain.connection_names import connection_names
         from workers.handlers.registry import register_with_scheduling
-        from workers.selectors import live_nodes
+        from workers.selectors import live_nodes, names_of_connections
 
         register_with_scheduling()
         fleet.is_read_by(live_nodes)
+        connection_names.are_read_by(names_of_connections)

@@ -8,7 +8,7 @@ from datetime import datetime
 from scheduling.db import callers_connection, database_now
 from scheduling.domain.fleet import LiveNode
 from workers.domain.states import NodeHealth, NodeState
-from workers.models import Execution, Node
+from workers.models import Connection, Execution, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +60,8 @@ def live_nodes() -> list[LiveNode]:
         for node in Node.objects.exclude(state=NodeState.STOPPED.value)
         if (health := node.health(now)) in {NodeHealth.ONLINE, NodeHealth.DRAINING}
     ]
+
+
+def names_of_connections(namespace_id: int) -> list[str]:
+    """Return the names of a namespace's connections, in alphabetical order."""
+    return list(Connection.objects.filter(namespace_id=namespace_id).order_by("name").values_list("name", flat=True))

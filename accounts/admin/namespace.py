@@ -8,8 +8,11 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin, TabularInline
 
+from accounts.admin.cells import moment
 from accounts.admin.labelled_rows import label_controls
 from accounts.models import Membership, Namespace
 from accounts.permissions import permitted_ids, permitted_namespaces
@@ -61,7 +64,7 @@ class MembershipInline(SuperuserChangesMixin, TabularInline):
 class NamespaceAdmin(SuperuserChangesMixin, ModelAdmin):
     """The tenants that the reader belongs to."""
 
-    list_display = ("name", "title", "created_at")
+    list_display = ("name", "title", "created")
     fields = ("name", "title")
     search_fields = ("name", "title")
     inlines = (MembershipInline,)
@@ -70,6 +73,11 @@ class NamespaceAdmin(SuperuserChangesMixin, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Namespace]:
         """Return the namespaces that the reader may see."""
         return permitted_namespaces(request.user).distinct()
+
+    @admin.display(description=gettext_lazy("created at"), ordering="created_at")
+    def created(self, namespace: Namespace) -> SafeString:
+        """When it was made."""
+        return moment(namespace.created_at)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Whoever belongs to a namespace."""

@@ -8,10 +8,12 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from accounts.admin.cells import moment
 from accounts.admin.namespace import MembershipInline, SuperuserChangesMixin
 from accounts.models import User
 
@@ -31,7 +33,7 @@ class UserAdmin(SuperuserChangesMixin, UserPages, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "email", "first_name", "last_name", "is_staff", "is_superuser", "last_login")
+    list_display = ("username", "email", "first_name", "last_name", "is_staff", "is_superuser", "last_seen")
     list_filter = ("is_staff", "is_superuser", "is_active")
     filter_horizontal = ()
     inlines = (MembershipInline,)
@@ -51,6 +53,11 @@ class UserAdmin(SuperuserChangesMixin, UserPages, ModelAdmin):
         (_("Dates"), {"fields": ("last_login", "date_joined"), "classes": ("collapse",)}),
     )
     readonly_fields = ("last_login", "date_joined")
+
+    @admin.display(description=_("last login"), ordering="last_login")
+    def last_seen(self, user: User) -> SafeString:
+        """When they logged in."""
+        return moment(user.last_login)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Superusers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.admin.base import actor_of
 from accounts.admin.cells import short_count
+from accounts.admin.namespace_titles import namespace_titles
 from accounts.admin.patience import patience
 from scheduling.admin.heat_map import HOUR, Cell, HeatMap, heat_map, hours_between, midnight
 from scheduling.db import callers_connection, database_now
@@ -145,11 +146,12 @@ def _hour_context(scope: Scope, chosen: Sequence[datetime], *, is_past: bool) ->
     since, until = chosen[0], chosen[-1] + HOUR
     read = tasks_that_ended if is_past else tasks_that_fire
     tasks = read(scope, since=since, until=until, limit=NAMED_TASKS + 1)
+    titles = namespace_titles(each.namespace for each in tasks)
     local = timezone.localtime(since)
     return {
         "hour": f"{date_format(local, _('l, j F, H:i'))}–{date_format(timezone.localtime(until), 'H:i')}",
         "hour_is_past": is_past,
-        "tasks": tasks[:NAMED_TASKS],
+        "tasks": [replace(each, namespace=titles.get(each.namespace, each.namespace)) for each in tasks[:NAMED_TASKS]],
         "more_tasks": len(tasks) > NAMED_TASKS,
         "most_tasks": NAMED_TASKS,
     }

@@ -19,7 +19,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 
+from accounts.admin.base import may_in
 from accounts.admin.cells import NOTHING, Tone, absolute, badge, link
+from accounts.roles import Action
 from scheduling.admin.period_form import PeriodForm
 from scheduling.admin.task_words import task_zone, trigger_words
 from scheduling.domain.ledger import TickState
@@ -68,6 +70,7 @@ def ledger_page(model_admin: ModelAdmin, request: HttpRequest, task: Task) -> Ht
         "task": task,
         "task_link": link(reverse("admin:scheduling_task_change", args=[task.pk]), task.name),
         "trigger_words": trigger_words(task),
+        "may_backfill": may_in(request, Action.OPERATE, task.namespace_id),
         "form": form,
         **(_shown(ledger, task, request) if ledger is not None else {}),
     }

@@ -44,7 +44,8 @@ class Report:
     def refuse(self, name: object, error: PermissionDenied | ValidationError | str) -> None:
         """Note that nothing was done with ``name``, and why."""
         reason = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
-        self.refused.append(_("%(name)s: %(reason)s") % {"name": name, "reason": reason})
+        # Several follow each other in one sentence.
+        self.refused.append(_("%(name)s: %(reason)s") % {"name": name, "reason": reason.rstrip(" .。")})
 
     def show(self, request: HttpRequest, sentence: str) -> None:
         """Tell the reader: ``sentence`` says with its count what was done; reasons follow."""
@@ -52,7 +53,7 @@ class Report:
             links = format_html_join(" ", "{}", ((each,) for each in self.links[:MOST_REASONS]))
             messages.success(request, format_html("{} {}", sentence, links))
         if self.refused:
-            reasons = "; ".join(self.refused[:MOST_REASONS])
+            reasons = _("; ").join(self.refused[:MOST_REASONS])
             more = len(self.refused) - MOST_REASONS
             if more > 0:
                 reasons = _("%(reasons)s; and %(more)d more") % {"reasons": reasons, "more": more}
@@ -60,4 +61,5 @@ class Report:
             count = ngettext("%(n)d was left out.", "%(n)d were left out.", len(self.refused)) % {
                 "n": len(self.refused)
             }
-            messages.add_message(request, level, f"{count} {reasons}")
+            said = _("%(count)s %(reasons)s.") % {"count": count, "reasons": reasons}
+            messages.add_message(request, level, said)

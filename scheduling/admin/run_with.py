@@ -54,7 +54,7 @@ class RunForm(forms.Form):
         self.cleaned_data = cleaned
         if self.errors:
             return cleaned
-        for problem in params_problems(self._task.handler, self.params):
+        for problem in params_problems(self._task.handler, self.params, namespace_id=self._task.namespace_id):
             field = self._params_form.field_of(problem.path, problem.message) if self._params_form else None
             self.add_error(field, problem.message if field else str(problem))
         return cleaned

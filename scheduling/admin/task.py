@@ -183,6 +183,7 @@ class TaskAdmin(DefinitionAdmin):
         return {
             "handler_label": _handler_label(task.handler),
             "live_url": reverse("admin:scheduling_task_live", args=[task.pk]),
+            "may_backfill": self.has_operate_permission(request, task),
             "trend": task_trend(task, request.user),
             **self._live_facts(request, task),
             **standing_facts(task),

@@ -128,7 +128,8 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
                 instance, repeated = run_once(task, key=key, params=params, at=at, actor=actor)
         except ModelValidationError:
             # The same problems, with their places inside params.
-            if problems := params_problems(task.handler, {**task.params, **(params or {})}):
+            merged = {**task.params, **(params or {})}
+            if problems := params_problems(task.handler, merged, namespace_id=task.namespace_id):
                 raise ValidationError(by_field(problems)) from None
             raise
         body = InstanceDetailSerializer(read_instance(actor, instance.pk), context=self.get_serializer_context()).data

@@ -38,6 +38,9 @@ class HandlerSpec(Protocol):
     def check_params(self, params: Mapping[str, Any]) -> list[ParamError]:
         """Return everything that is wrong with these params; an empty list when they can be saved."""
 
+    def check_names(self, params: Mapping[str, Any], namespace_id: int) -> list[ParamError]:
+        """Return what checked params name that is not there in this namespace, such as a connection."""
+
     @property
     def runs_processes(self) -> bool:
         """Whether it runs processes of its own, to which limits of processes can apply."""

@@ -110,7 +110,7 @@ def _check_moment(at: datetime) -> None:
 
 
 def _check_params(task: Task, params: Mapping[str, Any]) -> None:
-    problems = params_problems(task.handler, params)
+    problems = params_problems(task.handler, params, namespace_id=task.namespace_id)
     if problems:
         raise ValidationError({"params": [str(problem) for problem in problems]})
 

@@ -21,6 +21,7 @@ from scheduling.domain.triggers.bounds import INSTANT
 from scheduling.domain.triggers.registry import TriggerSpec, build_trigger
 from scheduling.models import Calendar, Task
 from scheduling.services.blackouts import blacks_out_everything, read_calendar
+from scheduling.services.field_errors import field_sentences
 from scheduling.services.policies import policy_problems
 from scheduling.services.problems import Problem
 
@@ -50,14 +51,13 @@ def find_problems(task: Task, *, calendars: Iterable[Calendar] | None = None) ->
     try:
         task.full_clean(exclude=["version", "created_at", "updated_at"])
     except ValidationError as error:
-        for field, messages in error.message_dict.items():
+        for field, message in field_sentences(Task, error):
             # The one rule that spans fields is that a name is unique in its namespace.
-            place = "name" if field == NON_FIELD_ERRORS else field
-            problems += [Problem(field=place, message=message) for message in messages]
+            problems.append(Problem(field="name" if field == NON_FIELD_ERRORS else field, message=message))
     trigger_problems = _trigger_problems(task)
     if not trigger_problems:
         problems += _calendar_problems(task, calendars)
-    problems += trigger_problems + params_problems(task.handler, task.params)
+    problems += trigger_problems + params_problems(task.handler, task.params, namespace_id=task.namespace_id)
     # What a field by itself cannot hold is said once.
     wrong = {problem.field for problem in problems}
     return problems + [problem for problem in policy_problems(task) if problem.field not in wrong]
@@ -72,8 +72,11 @@ def validate_task(task: Task, *, calendars: Iterable[Calendar] | None = None) ->
         raise ValidationError(by_field)
 
 
-def params_problems(handler: str, params: object) -> list[Problem]:
-    """Return what is wrong with ``params`` for ``handler``, an unknown handler included."""
+def params_problems(handler: str, params: object, *, namespace_id: int | None) -> list[Problem]:
+    """Return what is wrong with ``params`` for ``handler``, an unknown handler included.
+
+    What they name, such as a connection, has to be there in the namespace; None: of that nothing is asked.
+    """
     if not handler:
         return []
     spec = catalogue.get(handler)
@@ -89,7 +92,10 @@ def params_problems(handler: str, params: object) -> list[Problem]:
         return [Problem(field="handler", message=f"{message} {hint}")]
     if not isinstance(params, Mapping):
         return [Problem(field="params", message=_("Params are a JSON object."))]
-    return [Problem(field="params", path=error.path, message=error.message) for error in spec.check_params(params)]
+    errors = spec.check_params(params)
+    if not errors and namespace_id is not None:
+        errors = spec.check_names(params, namespace_id)
+    return [Problem(field="params", path=error.path, message=error.message) for error in errors]
 
 
 def _trigger_problems(task: Task) -> list[Problem]:

@@ -16,8 +16,9 @@ from scheduling.engine.fold_statistics import fold_statistics
 from scheduling.engine.partitions import create_ahead
 from scheduling.models import Calendar, CalendarRule, Pool, TaskInstance
 from scheduling.services import run_task_now
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import PHONE, OpenPage
 from tests.factories import make_namespace, make_registration, make_task, make_user
+from tests.support.waiting import wait_until
 from tests.web.api.work import end, ended, free_task, running, write_log
 from workers.domain.states import ExecutionState
 from workers.models import Connection as SqlConnection
@@ -86,7 +87,7 @@ def world(conn: Connection) -> World:
     done = running(free_task(name="report"))
     end(done, result='{"rows": [[1, 2]], "columns": ["a", "b"], "row_count": 1}')
     fold_statistics(conn)
-    at = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:00:00Z")
+    at = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H")
     execution = Execution.objects.get(pk=live.lease_id)
     of_task = f"/admin/scheduling/task/{task.pk}"
     return World(
@@ -104,7 +105,7 @@ def world(conn: Connection) -> World:
             f"{of_task}/revisions/",
             f"{of_task}/ledger/",
             f"{of_task}/backfill/",
-            f"{of_task}/run-with/",
+            f"{of_task}/run_with/",
             "/admin/scheduling/taskinstance/",
             f"/admin/scheduling/taskinstance/{failed.pk}/change/",
             f"/admin/scheduling/taskinstance/{live.instance_id}/change/",
@@ -152,6 +153,7 @@ def look(page: Page, address: str) -> list[str]:
     answer = page.goto(address)
     assert answer is not None
     assert answer.status == 200, f"{address}: {answer.status}"
+    assert page.url.endswith(address), f"{address} leads to {page.url}"
     return [
         f"{address} {scheme}: {each['rule']}: {each['html'][:200]}\n    {each['why']}"
         for scheme in ("light", "dark")
@@ -221,3 +223,34 @@ def test_the_menu_of_ones_account_opens_and_closes_by_keys(open_page: OpenPage, 
     expect(menu).to_be_visible()
     page.keyboard.press("Escape")
     expect(menu).to_be_hidden()
+
+
+def focused(page: Page, within: str) -> bool:
+    """Whether what is focused lies within the element."""
+    return bool(page.evaluate("within => !!document.activeElement.closest(within)", within))
+
+
+def test_the_filters_of_a_list_open_by_keys_and_esc_leads_back(open_page: OpenPage, conn: Connection) -> None:
+    page = open_page(make_user(superuser=True), viewport={"width": 1280, "height": 800})
+    page.goto("/admin/scheduling/taskinstance/")
+    button = page.get_by_role("button", name="Filters")
+    tab_to(button)
+    page.keyboard.press("Enter")
+    expect(page.locator("#changelist-filter")).to_be_visible()
+    wait_until(lambda: focused(page, "#changelist-filter"), what="the focus is in the filters")
+    page.keyboard.press("Escape")
+    expect(page.locator("#changelist-filter")).to_be_hidden()
+    expect(button).to_be_focused()
+
+
+def test_the_side_bar_of_a_phone_opens_by_keys_and_esc_leads_back(open_page: OpenPage, conn: Connection) -> None:
+    page = open_page(make_user(superuser=True), viewport=PHONE)
+    page.goto("/admin/")
+    button = page.get_by_role("button", name="Side bar")
+    tab_to(button)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Fleet calendar")).to_be_visible()
+    wait_until(lambda: focused(page, "#nav-sidebar-inner"), what="the focus is in the side bar")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Fleet calendar")).to_be_hidden()
+    expect(button).to_be_focused()

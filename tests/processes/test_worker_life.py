@@ -20,6 +20,7 @@ from tests.support.processes import Started, manage
 from tests.support.waiting import wait_until
 from workers.domain.states import ExecutionState
 from workers.engine.complete import Report, complete
+from workers.engine.nodes import _REGISTRATION_LOCK
 from workers.models import Execution, LogChunk, Node
 
 pytestmark = [pytest.mark.processes]
@@ -168,6 +169,25 @@ def test_a_second_signal_stops_what_runs_and_it_runs_again_elsewhere(conn: Conne
     wait_until(lambda: Execution.objects.filter(state="running").exists(), what="it runs again")
     cancel_instances([instance])
     outcome(instance)
+
+
+def test_a_second_signal_ends_a_worker_that_hangs_before_it_has_started(conn: Connection, start: Start) -> None:
+    with conn.transaction():
+        # Nobody can take a node's name meanwhile.
+        conn.execute("SELECT pg_advisory_xact_lock(%s)", [_REGISTRATION_LOCK])
+        started = start("runworker", "--handlers", "shell", "--name", "w", **MODULES)
+        waits = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        wait_until(lambda: conn.execute(waits).fetchone() is not None, what="the worker hangs")
+
+        def ended() -> bool:
+            # Signals that come at once are one.
+            started.process.send_signal(signal.SIGTERM)
+            return started.process.poll() is not None
+
+        wait_until(ended, what="it has heard two signals")
+    assert started.wait() == 0
+    assert "worker: stopped before it had started" in started.said()
+    assert not Node.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from scheduling.services import (
     save_task,
 )
 from tests.factories import make_namespace, make_task, make_user
+from workers.models import Connection as SqlConnection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -149,3 +150,35 @@ def test_nobody_can_move_a_task_out_of_a_namespace_that_is_not_theirs() -> None:
     task.namespace = make_namespace("other")
     with pytest.raises(PermissionDenied):
         save_task(task, actor=thief)
+
+
+def test_a_word_that_a_field_does_not_know_is_answered_with_those_that_it_knows(conn: Connection) -> None:
+    with pytest.raises(ValidationError) as refused:
+        save_task(unsaved(overlap="sometimes"))
+    (sentence,) = refused.value.message_dict["overlap"]
+    assert sentence.startswith("“sometimes” is none of these: ")
+    assert "queue_one" in sentence
+
+
+@pytest.mark.parametrize(
+    ("known", "hint"),
+    [
+        ([], "It has none yet: an administrator adds one under Connections."),
+        (["orders", "sales"], "Did you mean “orders”?"),
+        (["x", "sales"], "There are: sales, x."),
+    ],
+)
+def test_an_sql_task_names_a_connection_of_its_own_namespace(conn: Connection, known: list[str], hint: str) -> None:
+    SqlConnection.objects.create(namespace=make_namespace("others"), name="order", url="sqlite://")
+    for name in known:
+        SqlConnection.objects.create(namespace=make_namespace(), name=name, url="sqlite://")
+    task = unsaved(handler="sql", params={"connection": "order", "statement": "SELECT 1"})
+    with pytest.raises(ValidationError) as refused:
+        save_task(task)
+    assert refused.value.message_dict == {
+        "params": [f"connection: There is no connection “order” in this namespace. {hint}"]
+    }
+    SqlConnection.objects.create(namespace=make_namespace(), name="order", url="sqlite://")
+    save_task(task)
+    with pytest.raises(ValidationError, match="There is no connection “gone”"):
+        run_task_now(task, params={"connection": "gone"})

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from scheduling.db import Connection
-from scheduling.models import Pool, QueueEntry, Task, TaskInstance
+from scheduling.models import Calendar, Pool, QueueEntry, Task, TaskInstance
 from scheduling.services import run_task_now
 from scheduling.waiting import Gate, next_attempt_at, reasons_for_waiting, waiting_words
 from tests.engine.work import claimed_by, report_of
@@ -185,3 +185,17 @@ def test_the_words_of_a_page_cost_the_same_however_long_it_is(
     with django_assert_max_num_queries(5):
         words = waiting_words(page)
     assert sorted(each.value for each in words.values()) == ["overlap"] * 6 + ["pool"] * 8
+
+
+def test_calendars_are_named_with_what_they_had_to_say_about_it(conn: Connection) -> None:
+    make_registration(conn)
+    task = make_task(overlap="allow", trigger="cron", cron_expression="* * * * *")
+    task.calendars.add(Calendar.objects.create(namespace=task.namespace, name="working days"))
+    asked_for = run(task)
+    assert list(gates(asked_for)) == ["time", "calendar", "worker"]
+    assert gates(asked_for)["calendar"].passed
+    assert "not about a run on request. The task uses: working days." in gates(asked_for)["calendar"].sentence
+    TaskInstance.objects.filter(pk=asked_for.pk).update(origin="schedule")
+    assert gates(asked_for)["calendar"].sentence == (
+        "Calendars are asked when a tick fires; this one was let through. The task uses: working days."
+    )

@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin.base import actor_of
 from scheduling.admin.report import Report
+from workers.conf import conf
 from workers.domain.states import NodeHealth
 from workers.models import Node
 from workers.services import UnknownNode, drain_node, resume_node
@@ -77,7 +78,10 @@ def what_happens(nodes: Iterable[Node]) -> list[dict[str, Any]]:
             effect = _("No worker is alive there. One that is started waits until the node is resumed.")
         elif node.busy:
             running = ngettext("%(n)d execution runs", "%(n)d executions run", node.busy) % {"n": node.busy}
-            effect = _("%(running)s there and may finish; then its worker ends.") % {"running": running}
+            effect = _(
+                "%(running)s there. What has not finished after %(seconds)d s is stopped and runs again elsewhere, or "
+                "fails where its task says so. Then its worker ends."
+            ) % {"running": running, "seconds": conf().drain_seconds}
         else:
             effect = _("Nothing runs there now. Its worker ends.")
         rows.append({"node": node, "effect": effect})

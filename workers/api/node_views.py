@@ -34,6 +34,15 @@ HEALTH_LABELS = {
 HEALTH_CHOICES = [(health.value, label) for health, label in HEALTH_LABELS.items()]
 
 
+class MachineSerializer(StrictSerializer):
+    """How a worker's machine does."""
+
+    load = serializers.FloatField(required=False, help_text=_("Processes that run or want to, mean of a minute."))
+    cpus = serializers.IntegerField(required=False)
+    memory_bytes = serializers.IntegerField(required=False)
+    memory_free_bytes = serializers.IntegerField(required=False)
+
+
 class NodeSerializer(StrictModelSerializer[Node]):
     """One named place where a worker runs."""
 
@@ -41,10 +50,9 @@ class NodeSerializer(StrictModelSerializer[Node]):
     queues = serializers.ListField(child=serializers.CharField(), read_only=True)
     handlers = serializers.ListField(child=serializers.CharField(), read_only=True)
     counts = serializers.DictField(child=serializers.IntegerField(), read_only=True)
-    machine = serializers.DictField(
-        child=serializers.FloatField(),
+    machine = MachineSerializer(
         read_only=True,
-        help_text=_("As of the last heartbeat: load over a minute, CPUs, memory and what is free of it in bytes."),
+        help_text=_("As of the last heartbeat; what the system does not tell is left out."),
     )
 
     class Meta:

@@ -135,6 +135,13 @@ class Handler(ABC, Generic[P]):
         """Return what is wrong with params whose fields are fine each by itself. To be overridden."""
         return []
 
+    def check_names(self, params: Mapping[str, Any], namespace_id: int) -> list[ParamError]:
+        """Return what checked params name that is not there in this namespace. To be overridden.
+
+        It is asked when a task is saved or run with other params, where there is a database, and not by workers.
+        """
+        return []
+
     def why_no_process_limits(self, params: Mapping[str, Any]) -> str:
         """Return why limits of processes cannot hold for these params, as a sentence; empty when they can."""
         if self.runs_processes:

@@ -9,13 +9,14 @@ from pathlib import Path
 _MEMORY = Path("/proc/meminfo")
 
 
-def machine() -> dict[str, float]:
+def machine() -> dict[str, float | int]:
     """Return what is known, each by its name; what the system does not tell is left out.
 
     ``load`` is the mean number of processes that ran or wanted to, over a minute (getloadavg(3)); ``cpus`` how many of
-    them can run at once; ``memory_bytes`` and ``memory_free_bytes`` are MemTotal and MemAvailable of proc(5).
+    them can run at once; ``memory_bytes`` and ``memory_free_bytes`` are MemTotal and MemAvailable of proc(5). All but
+    the load are whole numbers.
     """
-    found: dict[str, float] = {"cpus": float(_cpus())}
+    found: dict[str, float | int] = {"cpus": _cpus()}
     with contextlib.suppress(OSError):
         found["load"] = round(os.getloadavg()[0], 2)
     return found | _memory()
@@ -28,7 +29,7 @@ def _cpus() -> int:
         return os.cpu_count() or 1
 
 
-def _memory() -> dict[str, float]:
+def _memory() -> dict[str, int]:
     names = {"MemTotal": "memory_bytes", "MemAvailable": "memory_free_bytes"}
     found = {}
     try:
@@ -39,5 +40,5 @@ def _memory() -> dict[str, float]:
         name, _colon, rest = line.partition(":")
         amount = rest.split()
         if name in names and amount and amount[0].isdecimal():
-            found[names[name]] = float(int(amount[0]) * 1024)
+            found[names[name]] = int(amount[0]) * 1024
     return found

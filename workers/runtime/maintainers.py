@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from scheduling.db import Connection
+from scheduling.conf import conf as scheduling_conf
+from scheduling.db import Connection, database_now
 from scheduling.domain.handlers import catalogue
 from scheduling.runtime.maintainer import Chores, Maintainer
+from scheduling.runtime.retention import ages_of
 from workers.conf import conf
+from workers.engine.forget_nodes import forget_nodes
 from workers.engine.reap import reap
 from workers.engine.reject import reject_deleted_tasks, reject_unknown_handlers
+
+#: How often nodes are looked for that are gone for as long as the history is kept.
+FORGET_SECONDS = 3600.0
 
 
 def worker_maintainers() -> list[Maintainer]:
@@ -15,6 +21,7 @@ def worker_maintainers() -> list[Maintainer]:
     return [
         Maintainer(name="reaped", every_seconds=conf().heartbeat_seconds, run=_reap),
         Maintainer(name="rejected", every_seconds=2 * conf().heartbeat_seconds, run=_reject),
+        Maintainer(name="nodes forgotten", every_seconds=FORGET_SECONDS, run=_forget_nodes),
     ]
 
 
@@ -27,6 +34,11 @@ def _reap(conn: Connection) -> Chores:
         pools=reaped.pools,
         delayed=reaped.delayed > 0,
     )
+
+
+def _forget_nodes(conn: Connection) -> Chores:
+    kept = ages_of(scheduling_conf()).history
+    return Chores(count=0 if kept is None else forget_nodes(conn, before=database_now(conn) - kept))
 
 
 def _reject(conn: Connection) -> Chores:

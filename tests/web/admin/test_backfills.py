@@ -116,7 +116,11 @@ def test_a_viewer_may_look_and_not_start(login: Callable[[User], Client], hourly
     client = login(make_user(default=Role.VIEWER))
     assert client.get(page("backfill", hourly)).status_code == 403
     assert client.post(page("backfill", hourly), {**ASKED, "start": ""}).status_code == 403
-    assert client.get(page("ledger", hourly)).status_code == 200
+    ledger = client.get(page("ledger", hourly))
+    assert ledger.status_code == 200
+    assert page("backfill", hourly) not in ledger.content.decode(), "what would be refused is not offered"
+    operator = login(make_user(default=Role.OPERATOR))
+    assert page("backfill", hourly) in operator.get(page("ledger", hourly)).content.decode()
     stranger = login(make_user(elsewhere=Role.ADMINISTRATOR))
     assert stranger.get(page("ledger", hourly)).status_code == 302
 

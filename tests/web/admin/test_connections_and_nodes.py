@@ -125,7 +125,7 @@ def test_draining_a_node_asks_once_more_and_says_what_happens(root: Client) -> N
     changelist = reverse("admin:workers_node_changelist")
 
     asked = root.post(changelist, {"action": "drain_chosen", "_selected_action": [node.pk]}, follow=True)
-    assert "2 executions run there and may finish" in asked.content.decode()
+    assert "2 executions run there. What has not finished after 30 s is stopped" in asked.content.decode()
     assert Node.objects.get().held_at is None
 
     done = root.post(reverse("admin:workers_node_drain"), {"node": [node.pk], "reason": "new disk"}, follow=True)
@@ -134,6 +134,7 @@ def test_draining_a_node_asks_once_more_and_says_what_happens(root: Client) -> N
 
     page = root.get(reverse("admin:workers_node_change", args=[node.pk])).content.decode()
     assert "new disk" in page
+    assert "Db3" not in page, "its name stands there as it is, also where the page says where one is"
     assert root.get(reverse("admin:workers_node_resume", args=[node.pk])).status_code == 405
     root.post(reverse("admin:workers_node_resume", args=[node.pk]))
     assert Node.objects.get().held_at is None

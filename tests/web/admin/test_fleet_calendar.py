@@ -127,6 +127,7 @@ def test_an_hour_to_come_leads_to_the_tasks_that_fire_in_it(root: Client) -> Non
     assert [(each.name, each.count) for each in page.context["tasks"]] == [("hourly", 1)]
     assert f'href="/admin/scheduling/task/{task.pk}/change/"' in page.content.decode()
     assert page.content.decode().count('aria-current="true"') == 1
+    assert "<td>Default</td>" in page.content.decode(), "a namespace is called by its title"
 
 
 @pytest.mark.parametrize("hour", ["yesterday", "2019-01-01T00", "9999-99-99T99", ""])

@@ -73,6 +73,7 @@ FORMS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
 @pytest.mark.parametrize("handler", FORMS)
 def test_a_task_of_each_handler_is_created_by_its_form(root: Client, handler: str) -> None:
     posted, params = FORMS[handler]
+    Connection.objects.create(namespace=make_namespace(), name="sales", url="sqlite://")
 
     response = add(root, handler, **posted)
 
@@ -84,6 +85,7 @@ def test_a_task_of_each_handler_is_created_by_its_form(root: Client, handler: st
 @pytest.mark.parametrize("handler", FORMS)
 def test_saving_a_task_as_it_stands_makes_no_new_version(root: Client, handler: str) -> None:
     posted, params = FORMS[handler]
+    Connection.objects.create(namespace=make_namespace(), name="sales", url="sqlite://")
     add(root, handler, **posted)
     made = Task.objects.get(name="new")
     url = reverse("admin:scheduling_task_change", args=[made.pk])

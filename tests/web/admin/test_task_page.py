@@ -96,6 +96,7 @@ def test_somebody_who_may_only_look_is_offered_nothing_to_do(login: Callable[[Us
     task = make_task()
     viewer = login(make_user(default=Role.VIEWER))
     assert reverse("admin:scheduling_task_run", args=[task.pk]) not in page(viewer, task)
+    assert reverse("admin:scheduling_task_backfill", args=[task.pk]) not in page(viewer, task)
     assert viewer.get(reverse("admin:scheduling_task_run_with", args=[task.pk])).status_code == 403
     stranger = login(make_user(other=Role.VIEWER))
     assert stranger.get(reverse("admin:scheduling_task_live", args=[task.pk])).status_code == 302

@@ -115,3 +115,22 @@ def test_a_superuser_gives_a_role_on_the_page_of_a_user(root: Client) -> None:
     )
 
     assert list(user.memberships.values_list("namespace__name", "role")) == [("default", "operator")]
+
+
+def test_what_is_refused_is_refused_on_a_page_that_says_so_and_leads_back(login: Callable[[User], Client]) -> None:
+    viewer = login(make_user(default=Role.VIEWER))
+    refused = viewer.get(reverse("admin:scheduling_task_add"))
+    assert refused.status_code == 403
+    page = refused.content.decode()
+    assert "Your role in this namespace does not allow it." in page
+    assert f'href="{reverse("admin:index")}"' in page
+    chinese = viewer.get(reverse("admin:scheduling_task_add"), headers={"Accept-Language": "zh-hans"})
+    assert "您无权执行此操作" in chinese.content.decode()
+
+
+def test_an_address_that_leads_nowhere_says_so_and_leads_back(root: Client) -> None:
+    for address in ("/nothing/", "/admin/nothing/"):
+        missing = root.get(address)
+        assert missing.status_code == 404
+        assert "There is nothing at this address." in missing.content.decode()
+        assert f'href="{reverse("admin:index")}"' in missing.content.decode()

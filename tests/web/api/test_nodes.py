@@ -50,3 +50,15 @@ def test_a_node_that_does_not_exist_cannot_be_drained(api: Client) -> None:
     assert (
         "raeson" in api.post(f"nodes/{Node.objects.create(name='n', incarnation=1)}/drain/", {"raeson": 1}).problems()
     )
+
+
+def test_what_is_counted_of_a_machine_is_a_whole_number_and_what_is_unknown_is_left_out(api: Client) -> None:
+    Node.objects.create(name="a", incarnation=1, machine={"load": 1.25, "cpus": 4.0, "memory_bytes": 2.0**33})
+    Node.objects.create(name="b", incarnation=2)
+    told, silent = (row["machine"] for row in api.results("nodes/"))
+    assert {name: (type(value), value) for name, value in told.items()} == {
+        "load": (float, 1.25),
+        "cpus": (int, 4),
+        "memory_bytes": (int, 2**33),
+    }
+    assert silent == {}

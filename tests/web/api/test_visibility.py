@@ -118,6 +118,7 @@ def test_a_connection_of_another_namespace_cannot_be_probed_by_its_name(stranger
     missing = {**params, "connection": "nothing-like-it"}
     answers = [stranger.post("tasks/", {**sent, "name": str(n), "params": p}) for n, p in enumerate((params, missing))]
     assert answers[0].status == answers[1].status
+    assert "warehouse" not in answers[1].text, "nor does the answer name it"
 
 
 def test_somebody_without_any_role_sees_empty_lists(history: None) -> None:

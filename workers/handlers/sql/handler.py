@@ -1,13 +1,19 @@
 """Checks a task's statement and runs it."""
 
+import difflib
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext, ngettext
 
 from scheduling.domain.handlers import ParamError
+from workers.domain.connection_names import connection_names
 from workers.handlers.base import Handler, HandlerContext
 from workers.handlers.context import LOG
 from workers.handlers.sql.params import OWN_PARAMETERS, SqlParams
+
+#: So many connections are named to who named another.
+MOST_NAMED = 20
 
 
 class SqlHandler(Handler[SqlParams]):
@@ -38,6 +44,22 @@ class SqlHandler(Handler[SqlParams]):
             for name in sorted(given & OWN_PARAMETERS & mentioned)
         ]
         return errors
+
+    def check_names(self, params: Mapping[str, Any], namespace_id: int) -> list[ParamError]:
+        """Return that there is no such connection in the namespace, with those that there are."""
+        known = connection_names.of(namespace_id)
+        given = self.Params.model_validate(dict(params)).connection
+        if known is None or given in known:
+            return []
+        message = gettext("There is no connection “%(name)s” in this namespace.") % {"name": given[:60]}
+        if not known:
+            hint = gettext("It has none yet: an administrator adds one under Connections.")
+        elif near := difflib.get_close_matches(given, known, n=1):
+            hint = gettext("Did you mean “%(near)s”?") % {"near": near[0]}
+        else:
+            shown = ", ".join(known[:MOST_NAMED]) + (", …" if len(known) > MOST_NAMED else "")
+            hint = gettext("There are: %(names)s.") % {"names": shown}
+        return [ParamError(("connection",), f"{message} {hint}")]
 
     def run(self, context: HandlerContext, params: SqlParams) -> dict[str, Any]:
         """Execute the statement and return its rows, if it has any.

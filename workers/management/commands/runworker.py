@@ -105,7 +105,7 @@ class Command(BaseCommand):
         if options["processes"] > 1:
             self._supervise(options)
             return
-        self._stopped, left_behind = False, 0
+        self._stopped, self._signals, left_behind = False, 0, 0
         self._worker: Worker | None = None
         # Before it registers: a signal that came between would leave the name to a process that is gone.
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -189,8 +189,13 @@ class Command(BaseCommand):
 
     def _stop(self) -> None:
         self._stopped = True
+        self._signals += 1
         if self._worker is not None:
             self._worker.stop()
+        elif self._signals > 1:
+            # It may hang in whatever it does before it has a worker; nothing of it runs yet that could be lost.
+            self._say("stopped before it had started")
+            raise SystemExit(0)
 
     def _register_when_possible(
         self, handlers: Mapping[str, Handler[Any]], options: Mapping[str, Any]
