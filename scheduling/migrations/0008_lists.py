@@ -9,6 +9,7 @@ SQL = Path(__file__).parent / "sql"
 
 UNDO = """
 DROP INDEX rota_task_other_schedule;
+DROP INDEX rota_task_plain_interval;
 DROP INDEX rota_task_plain_cron;
 DROP INDEX rota_stat_hour_all;
 DROP INDEX rota_stat_day_failed;
