@@ -274,7 +274,7 @@ def _api(known: Installation) -> dict[str, str]:
         "schedulers": "schedulers/",
         "backfills": "backfills/",
         "handlers": "handlers/",
-        "definitions": "definitions/export/",
+        "definitions": "definitions/export/?task=task+77",
         **_statistics(known),
     }
 

@@ -11,6 +11,7 @@ UNDO = """
 DROP INDEX rota_task_other_schedule;
 DROP INDEX rota_task_plain_interval;
 DROP INDEX rota_task_plain_cron;
+DROP INDEX rota_task_name;
 DROP INDEX rota_stat_hour_all;
 DROP INDEX rota_stat_day_failed;
 DROP INDEX rota_task_queue;

@@ -13,6 +13,8 @@ CREATE INDEX rota_task_revision_handler ON rota_task_revision ((definition -> 'h
 CREATE INDEX rota_task_revision_queue ON rota_task_revision ((definition -> 'queue'));
 CREATE INDEX rota_task_revision_pool ON rota_task_revision ((definition -> 'pool_id'));
 
+-- By name in any namespace, and in the order of names in all of them.
+CREATE INDEX rota_task_name ON rota_task (name);
 -- The queues in use, one probe for each.
 CREATE INDEX rota_task_queue ON rota_task (queue);
 
