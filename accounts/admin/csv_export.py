@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
+from accounts.permissions import roles_remembered
 from accounts.streaming import streamed
 
 #: So many rows are read at once, each time by a question of its own: the file begins at once however long it becomes,
@@ -100,6 +101,12 @@ def export_list(model_admin: Any, request: HttpRequest, columns: Columns) -> Htt
         # More rows than were asked for would be in the file, and nothing there could say so; the list does.
         return HttpResponseRedirect(f"../?{request.GET.urlencode()}")
     rows = rows_of(changelist.queryset, partial(model_admin.page_rows, request))
-    lines = csv_lines(columns, rows, lambda batch: model_admin.prepare_rows(request, batch))
+
+    def prepare(batch: Sequence[Any]) -> None:
+        # The request is over by then, and with it what was remembered for its time.
+        with roles_remembered():
+            model_admin.prepare_rows(request, batch)
+
+    lines = csv_lines(columns, rows, prepare)
     name = f"{model_admin.opts.model_name}s-{timezone.localtime():%Y%m%d-%H%M%S}.csv"
     return streamed(request, lines, content_type="text/csv; charset=utf-8", filename=name)

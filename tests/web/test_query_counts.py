@@ -12,7 +12,7 @@ from accounts.models import Membership
 from accounts.roles import Role
 from config.benchmarks.addresses import addresses
 from config.benchmarks.installation import Installation, furnish
-from config.benchmarks.pages import MOST_QUERIES
+from config.benchmarks.pages import MOST_QUERIES, begin
 from config.benchmarks.statements import statements_sent
 from scheduling.db import Connection, callers_connection
 from scheduling.engine.partitions import create_ahead, forget_known_partitions
@@ -128,8 +128,9 @@ def test_no_page_and_no_list_costs_as_many_as_fifteen_statements(installation: I
     client.force_login(make_user("ada", default=Role.ADMINISTRATOR))
     for name, address in addresses(installation).items():
         with statements_sent() as sent:
-            status = client.get(address).status_code
-        assert status == ANSWERS.get(name, 200), address
+            answer = client.get(address)
+            begin(answer)
+        assert answer.status_code == ANSWERS.get(name, 200), address
         costs[name] = len(sent)
     assert len(costs) > 250
     assert {each: cost for each, cost in costs.items() if cost >= MOST_QUERIES} == {}
