@@ -1,12 +1,13 @@
 """The addresses of the REST API, and of the pages that describe it."""
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
 from accounts.api.me_view import MeView
 from accounts.api.views import ObtainTokenView, RefreshTokenView
 from config.api_errors import nothing_here
+from config.api_schema import SchemaView
 from scheduling.api.backfill_views import BackfillViewSet
 from scheduling.api.calendar_views import CalendarViewSet
 from scheduling.api.definition_views import ApplyDefinitionsView, ExportDefinitionsView
@@ -42,7 +43,7 @@ version_1: list[URLPattern | URLResolver] = [
     path("auth/token/", ObtainTokenView.as_view(), name="obtain-token"),
     path("auth/token/refresh/", RefreshTokenView.as_view(), name="refresh-token"),
     path("me/", MeView.as_view(), name="me"),
-    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("schema/", SchemaView.as_view(), name="schema"),
     path("tasks/<int:pk>/ledger/", LedgerView.as_view(), name="task-ledger"),
     path("tasks/<int:pk>/statistics/", TaskStatisticsView.as_view(), name="task-statistics"),
     path("statistics/health/", HealthView.as_view(), name="statistics-health"),

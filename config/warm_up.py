@@ -17,6 +17,7 @@ from django.urls import get_resolver, reverse
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 
+from config.api_schema import schema_in
 from scheduling.runtime.garbage import leave_startup_out_of_collections
 
 #: Packages whose templates pages are made of; others bring templates that nothing here shows.
@@ -24,7 +25,9 @@ _OF_PAGES = ("unfold", "django/contrib/admin")
 
 
 def warm_up() -> None:
-    """Load all addresses, each language and the templates of pages; the collector leaves them alone from then on.
+    """Load all addresses, each language, the templates of pages and the API's description.
+
+    The collector leaves them alone from then on.
 
     The database is not asked, and may be away.
     """
@@ -35,6 +38,7 @@ def warm_up() -> None:
             reverse("admin:index")
             date_format(timezone.now())
     _load_templates()
+    schema_in(settings.LANGUAGE_CODE, None)
     leave_startup_out_of_collections()
 
 

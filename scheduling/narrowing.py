@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.db.models import Case, OuterRef, QuerySet, Subquery, Value, When
@@ -24,7 +26,7 @@ MOST_REPEATED = 4 * FEW_TASKS
 MOST_NAMED = 5000
 
 # A skip from each queue to the next one; DISTINCT would read every task.
-_QUEUES = """
+_CHOICES = """
 WITH RECURSIVE known AS (
     (SELECT queue FROM rota_task WHERE %(all)s OR namespace_id = ANY(%(namespaces)s::bigint[]) ORDER BY queue LIMIT 1)
     UNION ALL
@@ -33,14 +35,37 @@ WITH RECURSIVE known AS (
             ORDER BY t.queue LIMIT 1)
     FROM known k WHERE k.queue IS NOT NULL
 )
-SELECT queue FROM known WHERE queue IS NOT NULL LIMIT %(most)s
+SELECT ARRAY(SELECT queue FROM known WHERE queue IS NOT NULL LIMIT %(most)s)::text[],
+    (SELECT coalesce(json_agg(json_build_array(id, name)), '[]') FROM (
+        SELECT id, name FROM rota_task WHERE %(all)s OR namespace_id = ANY(%(namespaces)s::bigint[])
+        LIMIT %(most)s + 1
+    ) t)::text,
+    (SELECT coalesce(json_agg(json_build_array(id, name)), '[]') FROM (
+        SELECT id, name FROM rota_pool WHERE %(all)s OR namespace_id = ANY(%(namespaces)s::bigint[])
+        ORDER BY name LIMIT %(most)s
+    ) p)::text
 """
 
 
-def queues_in_use(namespace_ids: Collection[int] | None, *, most: int) -> list[str]:
-    """Return the first ``most`` queues that tasks name, in order; None for all namespaces."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choices:
+    """What a list can be narrowed to."""
+
+    #: The queues that tasks name, in order.
+    queues: Sequence[str]
+    #: Ids and names of tasks, in no order: only of few tasks that matters. One more than was asked for says "more".
+    tasks: Sequence[tuple[int, str]]
+    #: Ids and names of pools, in the order of the names.
+    pools: Sequence[tuple[int, str]]
+
+
+def choices_within(namespace_ids: Collection[int] | None, *, most: int) -> Choices:
+    """Return the first ``most`` queues, tasks and pools of the namespaces; None for all. One query for all of them."""
     params = {"all": namespace_ids is None, "namespaces": list(namespace_ids or ()), "most": most}
-    return [row[0] for row in callers_connection().execute(_QUEUES, params).fetchall()]
+    row = callers_connection().execute(_CHOICES, params).fetchone()
+    assert row is not None  # noqa: S101 - a SELECT of expressions has one row
+    queues, tasks, pools = row
+    return Choices(queues=queues, tasks=list(map(tuple, json.loads(tasks))), pools=list(map(tuple, json.loads(pools))))
 
 
 def narrow_to_rows_of(history: Q, tasks: QuerySet[Task]) -> Q:

@@ -6,7 +6,7 @@ The admin and the API show the same gates with the same sentences.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -115,15 +115,16 @@ def next_attempt_at(instance: TaskInstance) -> datetime | None:
     return entry.run_at if entry is not None and entry.state == EntryState.DELAYED else None
 
 
-def waiting_words(instances: Iterable[TaskInstance]) -> dict[int, GateWord]:
-    """Return, by instance, the first thing that each of a page's instances waits for; at most five queries for all.
+def waiting_words(instances: Iterable[TaskInstance], *, tasks: Mapping[int, Task] | None = None) -> dict[int, GateWord]:
+    """Return, by instance, the first thing that each of a page's instances waits for; three queries at most for all.
 
     Instances that run, have ended, or wait for nothing but a worker's next look are left out. The instances come
-    with their queue entries (`with_entry`).
+    with their queue entries (`with_entry`). ``tasks`` are theirs by id, if they have been read already, at least with
+    `overlap` and `max_running`.
     """
     entries = [entry for entry in map(entry_of, instances) if entry is not None]
     words = {entry.pk: _WORD_OF_STATE[entry.state] for entry in entries if entry.state in _WORD_OF_STATE}
-    words |= _admission_words([entry for entry in entries if entry.state == EntryState.WAITING])
+    words |= _admission_words([entry for entry in entries if entry.state == EntryState.WAITING], tasks)
     if ready := [entry for entry in entries if entry.state == EntryState.READY]:
         nodes = fleet.live_nodes()
         served = {(entry.queue, entry.handler): _takers(entry, nodes) for entry in ready}
@@ -131,10 +132,11 @@ def waiting_words(instances: Iterable[TaskInstance]) -> dict[int, GateWord]:
     return words
 
 
-def _admission_words(entries: list[QueueEntry]) -> dict[int, GateWord]:
+def _admission_words(entries: list[QueueEntry], tasks: Mapping[int, Task] | None) -> dict[int, GateWord]:
     if not entries:
         return {}
-    tasks = Task.objects.in_bulk({entry.task_id for entry in entries})
+    if tasks is None:
+        tasks = Task.objects.in_bulk({entry.task_id for entry in entries})
     # How many have passed the gate matters for backfills alone; without any of them nothing is asked.
     gates = {entry.gate for entry in entries if entry.gate is not None and entry.backfill_id is not None}
     live = Counter(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from scheduling.db import callers_connection, database_now
+from django.db.models import DateTimeField, Func
+
 from scheduling.domain.fleet import LiveNode
 from workers.domain.states import NodeHealth, NodeState
 from workers.models import Connection, Execution, Node
@@ -47,7 +48,7 @@ def ended_executions(*, namespace_id: int, since: datetime) -> list[EndedExecuti
 
 def live_nodes() -> list[LiveNode]:
     """The nodes whose heartbeat is fresh by the database's clock, by name; those that drain included."""
-    now = database_now(callers_connection())
+    nodes = Node.objects.exclude(state=NodeState.STOPPED.value)
     return [
         LiveNode(
             name=node.name,
@@ -57,8 +58,8 @@ def live_nodes() -> list[LiveNode]:
             busy=node.busy,
             draining=health is NodeHealth.DRAINING,
         )
-        for node in Node.objects.exclude(state=NodeState.STOPPED.value)
-        if (health := node.health(now)) in {NodeHealth.ONLINE, NodeHealth.DRAINING}
+        for node in nodes.annotate(asked_at=Func(function="clock_timestamp", output_field=DateTimeField()))
+        if (health := node.health(node.asked_at)) in {NodeHealth.ONLINE, NodeHealth.DRAINING}
     ]
 
 

@@ -7,30 +7,28 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from scheduling.db import Connection, database_now
+from scheduling.db import Connection
 from scheduling.domain.states import EntryState
 from scheduling.vitals import queue_vitals, scheduler_vitals, vitals
 from workers.conf import conf
-from workers.engine.check import PROMISES, check, word_of
 from workers.runtime.worker_metrics import ENDS
-
-#: The promises are looked at so often (seconds) and no further back than a day.
-PROMISES_SECONDS, PROMISES_REACH = 60.0, timedelta(days=1)
 
 #: Counting the queue costs in proportion to what is in it; the numbers may be so old (seconds).
 QUEUE_SECONDS = 5.0
-
-#: A broken promise is counted so far.
-MOST_BROKEN = 1000
 
 _NODES = """
 SELECT name, state, extract(epoch FROM clock_timestamp() - last_seen_at)::float8, slots, busy, held_at IS NOT NULL,
     counts::text
 FROM rota_node WHERE state <> 'stopped' OR last_seen_at > clock_timestamp() - interval '1 hour' ORDER BY name
+"""
+
+# No row until a scheduler has looked for the first time.
+_PROMISES = """
+SELECT broken::text, extract(epoch FROM clock_timestamp() - checked_at)::float8 FROM rota_promise_check
+WHERE checked_at IS NOT NULL
 """
 
 #: What a state of the queue is called in a label.
@@ -65,14 +63,14 @@ class Vitals:
     """Reads the numbers; one for each process, so that expensive ones are shared between requests."""
 
     def __init__(self) -> None:
-        self._queue, self._promises = _Kept(QUEUE_SECONDS), _Kept(PROMISES_SECONDS)
+        self._queue = _Kept(QUEUE_SECONDS)
 
     def metrics(self, conn: Connection) -> Iterator[Metric]:
         """Yield every metric. ``conn`` is in no transaction. Raises psycopg.Error."""
         yield from _schedulers(conn)
         yield from _nodes(conn)
         yield from self._queue.get(lambda: _queue(conn))
-        yield from self._promises.get(lambda: _promises(conn))
+        yield from _promises(conn)
 
 
 def _schedulers(conn: Connection) -> Iterator[Metric]:
@@ -140,15 +138,15 @@ def _queue(conn: Connection) -> list[Metric]:
     return [depth, oldest]
 
 
-def _promises(conn: Connection) -> list[Metric]:
+def _promises(conn: Connection) -> Iterator[Metric]:
     gauge = GaugeMetricFamily(
         "rota_broken_promises",
-        "Rows that break a promise about the queue; of the history, the last day is looked at.",
+        "Rows that break a promise about the queue, when a scheduler last looked; of the history, at the last day.",
         labels=["promise"],
     )
-    broken = dict.fromkeys(PROMISES, 0)
-    for row in check(conn, since=database_now(conn) - PROMISES_REACH, most=MOST_BROKEN):
-        broken[row.promise] += 1
-    for promise, count in broken.items():
-        gauge.add_metric([word_of(promise)], count)
-    return [gauge]
+    age = GaugeMetricFamily("rota_broken_promises_age_seconds", "Since a scheduler last looked at the promises.")
+    for broken, seconds in conn.execute(_PROMISES).fetchall():
+        age.add_metric([], seconds)
+        for word, count in sorted(json.loads(broken).items()):
+            gauge.add_metric([word], count)
+    yield from (gauge, age)

@@ -6,18 +6,21 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
+from accounts.permissions import roles_remembered
 from accounts.streaming import streamed
 
-#: So many rows are read at once. The server makes the whole list when it is asked for and keeps it on its disk, so that
-#: somebody who reads slowly holds no snapshot, which would keep vacuum from its work.
+#: So many rows are read at once, each time by a question of its own: the file begins at once however long it becomes,
+#: and somebody who reads slowly holds no snapshot, which would keep vacuum from its work.
 BATCH = 500
 
 #: What spreadsheets take for the beginning of a formula, written in full width, too.
@@ -63,6 +66,28 @@ def _batches(rows: Iterator[Any]) -> Iterator[Sequence[Any]]:
         yield batch
 
 
+def rows_of(found: QuerySet[Any], page: Callable[[QuerySet[Any], int, int], list[Any]]) -> Iterator[Any]:
+    """Yield the rows of ``found`` in its order, none twice; those that come after it was begun may be left out.
+
+    ``page`` returns a slice of it and is asked for the first batch. From there on the newest go on below the last id;
+    lists in another order are short enough for their ids to be known beforehand.
+    """
+    rows = page(found, 0, BATCH)
+    yield from rows
+    if len(rows) < BATCH:
+        return
+    if set(found.query.order_by) == {"-id"}:
+        while rows:
+            rows = list(found.filter(pk__lt=rows[-1].pk)[:BATCH])
+            yield from rows
+        return
+    shown = {row.pk for row in rows}
+    others = (pk for pk in list(found.values_list("pk", flat=True)) if pk not in shown)
+    for pks in _batches(others):
+        known = {row.pk: row for row in found.filter(pk__in=pks).order_by()}
+        yield from (known[pk] for pk in pks if pk in known)
+
+
 def export_list(model_admin: Any, request: HttpRequest, columns: Columns) -> HttpResponseBase:
     """Return the list that ``request`` asks for by the filters in its address, as a CSV file.
 
@@ -75,7 +100,13 @@ def export_list(model_admin: Any, request: HttpRequest, columns: Columns) -> Htt
     if changelist.not_understood:
         # More rows than were asked for would be in the file, and nothing there could say so; the list does.
         return HttpResponseRedirect(f"../?{request.GET.urlencode()}")
-    rows = changelist.queryset.iterator(chunk_size=BATCH)
-    lines = csv_lines(columns, rows, lambda batch: model_admin.prepare_rows(request, batch))
+    rows = rows_of(changelist.queryset, partial(model_admin.page_rows, request))
+
+    def prepare(batch: Sequence[Any]) -> None:
+        # The request is over by then, and with it what was remembered for its time.
+        with roles_remembered():
+            model_admin.prepare_rows(request, batch)
+
+    lines = csv_lines(columns, rows, prepare)
     name = f"{model_admin.opts.model_name}s-{timezone.localtime():%Y%m%d-%H%M%S}.csv"
     return streamed(request, lines, content_type="text/csv; charset=utf-8", filename=name)

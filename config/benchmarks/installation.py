@@ -17,6 +17,7 @@ from workers.domain.states import ExecutionState
 from workers.engine.claim import claim
 from workers.engine.complete import Report, complete
 from workers.engine.nodes import Registration, register
+from workers.engine.note_check import note_check
 from workers.engine.store_log import store_log
 from workers.runtime.log_buffer import Chunk
 
@@ -44,6 +45,8 @@ WHERE dirty
 class Installation:
     """What pages are about."""
 
+    namespace: str
+    namespace_id: int
     #: A task with its share of the history.
     task_id: int
     #: An instance that waits for its turn, one that runs, and one that has ended with the long log.
@@ -86,7 +89,10 @@ def furnish(
     waiting_id = _waiting(conn, pools[0])
     with unhurried(conn):
         conn.execute("VACUUM ANALYZE")
+    note_check(conn)
     return Installation(
+        namespace=namespace.name,
+        namespace_id=namespace.pk,
         task_id=ids[len(ids) // 2],
         waiting_id=waiting_id,
         running_id=running_id,

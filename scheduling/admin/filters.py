@@ -15,13 +15,15 @@ from accounts.admin.filters import KnownChoiceFilter
 from accounts.permissions import permitted_ids
 from scheduling.domain.handlers import catalogue
 from scheduling.domain.states import FINAL_STATES, InstanceState
-from scheduling.models import Pool, QueueEntry, Task, TaskInstance
+from scheduling.models import QueueEntry, Task, TaskInstance
 from scheduling.models.instance import STATE_LABELS
-from scheduling.narrowing import narrow_to_tasks, queues_in_use
+from scheduling.narrowing import Choices, choices_within, narrow_to_tasks
 from scheduling.task_state import TASK_STATE_LABELS, TASKS_IN_STATE, TaskState
 
 #: A list of more tasks than this is no help to choose from; the search box is.
 MOST_CHOICES = 100
+
+_CHOICES = "_rota_choices"
 
 
 #: How far back each range of `TimeRangeFilter` reaches; any time has no end.
@@ -47,6 +49,16 @@ def _range_of(request: HttpRequest) -> str:
         or not {"instance", "pool", "failed"}.isdisjoint(request.GET)
     )
     return ANY_TIME if narrow else DEFAULT_RANGE
+
+
+def _choices(request: HttpRequest) -> Choices:
+    """Return what the reader may choose from, read once for all filters of a page."""
+    known: Choices | None = request.__dict__.get(_CHOICES)
+    if known is None:
+        superuser = bool(getattr(request.user, "is_superuser", False))
+        known = choices_within(None if superuser else permitted_ids(request.user), most=MOST_CHOICES)
+        request.__dict__[_CHOICES] = known
+    return known
 
 
 class TaskStateFilter(KnownChoiceFilter):
@@ -90,9 +102,7 @@ class QueueFilter(KnownChoiceFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Return the queues of the tasks that the reader sees."""
-        superuser = bool(getattr(request.user, "is_superuser", False))
-        names = queues_in_use(None if superuser else permitted_ids(request.user), most=MOST_CHOICES)
-        return [(name, name) for name in names]
+        return [(name, name) for name in _choices(request).queues]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
         """Narrow to the chosen queue."""
@@ -224,9 +234,7 @@ class TaskFilter(KnownChoiceFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the visible tasks, when there are few."""
-        # In no order: only of few tasks that matters, and then it costs nothing here.
-        found = Task.objects.visible_to(request.user).order_by().values_list("pk", "name")[: MOST_CHOICES + 1]
-        choices = sorted(((str(pk), name) for pk, name in found), key=lambda choice: choice[1])
+        choices = sorted(((str(pk), name) for pk, name in _choices(request).tasks), key=lambda choice: choice[1])
         wanted = request.GET.get(self.parameter_name, "")
         if len(choices) > MOST_CHOICES:
             named = Task.objects.visible_to(request.user).filter(pk=wanted) if _is_id(wanted) else ()
@@ -258,8 +266,7 @@ class PoolFilter(KnownChoiceFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the pools that the reader sees."""
-        found = Pool.objects.visible_to(request.user).order_by("name").values_list("pk", "name")[:MOST_CHOICES]
-        return [(str(pk), name) for pk, name in found]
+        return [(str(pk), name) for pk, name in _choices(request).pools]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to the chosen pool, by the small queue."""

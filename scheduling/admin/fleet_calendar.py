@@ -24,9 +24,11 @@ from accounts.admin.patience import patience
 from scheduling.admin.heat_map import HOUR, Cell, HeatMap, heat_map, hours_between, midnight
 from scheduling.db import callers_connection, database_now
 from scheduling.statistics import (
+    Schedule,
     Scope,
     ends_by_hour,
     fires_by_hour,
+    schedules,
     scope_of,
     tasks_that_ended,
     tasks_that_fire,
@@ -71,7 +73,11 @@ def _maps(request: HttpRequest) -> dict[str, Any]:
     begins = midnight(today - timedelta(days=DAYS), zone)
     ends = midnight(today + timedelta(days=DAYS + 1), zone)
     chosen = _hours_asked_for(request, begins, ends)
-    fires = fires_by_hour(scope, since=this_hour, until=ends)
+    is_past = request.GET.get("of") == "past"
+    # What has been read for the map serves for an hour of it as well.
+    names_coming = bool(chosen) and chosen[0] >= this_hour and not is_past
+    known = schedules(scope, since=this_hour, until=ends, named=NAMED_TASKS + 1 if names_coming else 0)
+    fires = fires_by_hour(scope, since=this_hour, until=ends, among=known)
     ended = ends_by_hour(scope, since=begins, until=this_hour + HOUR)
     coming = heat_map(hours_between(this_hour, ends), fires.counts, zone)
     past = heat_map(
@@ -80,7 +86,6 @@ def _maps(request: HttpRequest) -> dict[str, Any]:
         zone,
         failed={hour: each.failed for hour, each in ended.items()},
     )
-    is_past = request.GET.get("of") == "past"
     context = {
         "maps": [
             _map_context("coming", _("The coming seven days"), coming, chosen if not is_past else ()),
@@ -90,7 +95,7 @@ def _maps(request: HttpRequest) -> dict[str, Any]:
         "tasks_left": fires.tasks_left,
     }
     if chosen:
-        context |= _hour_context(scope, chosen, is_past=is_past)
+        context |= _hour_context(scope, chosen, is_past=is_past, among=known if names_coming else None)
     elif request.GET.get("hour"):
         context["hour_elsewhere"] = True
     return context
@@ -142,10 +147,14 @@ def _hours_asked_for(request: HttpRequest, begins: datetime, ends: datetime) -> 
     return (first, first + HOUR) if request.GET.get("hours") == "2" else (first,)
 
 
-def _hour_context(scope: Scope, chosen: Sequence[datetime], *, is_past: bool) -> dict[str, Any]:
+def _hour_context(
+    scope: Scope, chosen: Sequence[datetime], *, is_past: bool, among: Sequence[Schedule] | None
+) -> dict[str, Any]:
     since, until = chosen[0], chosen[-1] + HOUR
-    read = tasks_that_ended if is_past else tasks_that_fire
-    tasks = read(scope, since=since, until=until, limit=NAMED_TASKS + 1)
+    if is_past:
+        tasks = tasks_that_ended(scope, since=since, until=until, limit=NAMED_TASKS + 1)
+    else:
+        tasks = tasks_that_fire(scope, since=since, until=until, limit=NAMED_TASKS + 1, among=among)
     titles = namespace_titles(each.namespace for each in tasks)
     local = timezone.localtime(since)
     return {

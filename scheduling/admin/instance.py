@@ -156,8 +156,7 @@ class TaskInstanceAdmin(LedgerAdmin):
 
     def prepare_rows(self, request: HttpRequest, rows: Sequence[TaskInstance]) -> None:
         """Find the names of tasks and namespaces, and what is waited for, for the whole page."""
-        prepare_ledger_rows(rows)
-        prepare_waiting_words(rows)
+        prepare_waiting_words(rows, prepare_ledger_rows(rows))
 
     def csv_columns(self) -> Columns:
         """Return what a row of the exported list holds."""

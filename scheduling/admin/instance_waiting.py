@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.urls import reverse
@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.cells import badge, link
 from scheduling.admin.task_actions import instance_url
-from scheduling.models import TaskInstance
+from scheduling.models import Task, TaskInstance
 from scheduling.models.instance import STATE_LABELS
 from scheduling.waiting import GATE_LABELS, GateWord, reasons_for_waiting, waiting_words
 
@@ -40,9 +40,9 @@ def gates_shown(instance: TaskInstance) -> list[dict[str, Any]]:
     ]
 
 
-def prepare_waiting_words(rows: Sequence[TaskInstance]) -> None:
-    """Find what each instance of a page waits for."""
-    words = waiting_words(rows)
+def prepare_waiting_words(rows: Sequence[TaskInstance], tasks: Mapping[int, Task]) -> None:
+    """Find what each instance of a page waits for; ``tasks`` are theirs, by id."""
+    words = waiting_words(rows, tasks=tasks)
     for row in rows:
         row.__dict__[_KEY] = words.get(row.pk)
 

@@ -37,8 +37,13 @@ class LedgerRow:
         return format_html('<span class="rota-subtle" title="{}">{}</span>', title, self.task)
 
 
-def prepare_ledger_rows(rows: Sequence[Any]) -> None:
+_OF_TASKS = ("name", "overlap", "max_running", "namespace__name", "namespace__title")
+
+
+def prepare_ledger_rows(rows: Sequence[Any]) -> dict[int, Task]:
     """Find the names for all ``rows`` (instances or executions) with one query, three where a task was deleted.
+
+    Return their tasks by id, with `overlap` and `max_running`.
 
     There is no join on purpose: history rows have no foreign keys, and an inner join would hide the history of
     deleted tasks.
@@ -46,7 +51,7 @@ def prepare_ledger_rows(rows: Sequence[Any]) -> None:
     ids = {row.task_id for row in rows}
     # Of these alone, not of the whole definition; the namespace comes along.
     few = Task.objects.filter(pk__in=ids).select_related("namespace").order_by()
-    tasks = {task.pk: task for task in few.only("name", "namespace__name", "namespace__title")}
+    tasks = {task.pk: task for task in few.only(*_OF_TASKS)}
     last_names = _last_names(gone) if (gone := ids - set(tasks)) else {}
     namespaces = {task.namespace_id: task.namespace for task in tasks.values()}
     if missing := {row.namespace_id for row in rows} - set(namespaces):
@@ -60,6 +65,7 @@ def prepare_ledger_rows(rows: Sequence[Any]) -> None:
             namespace=str(namespace) if namespace else f"#{row.namespace_id}",
             namespace_name=namespace.name if namespace else "",
         )
+    return tasks
 
 
 def ledger_row(row: Any) -> LedgerRow:

@@ -9,7 +9,9 @@ SQL = Path(__file__).parent / "sql"
 
 UNDO = """
 DROP INDEX rota_task_other_schedule;
+DROP INDEX rota_task_plain_interval;
 DROP INDEX rota_task_plain_cron;
+DROP INDEX rota_task_name;
 DROP INDEX rota_stat_hour_all;
 DROP INDEX rota_stat_day_failed;
 DROP INDEX rota_task_queue;

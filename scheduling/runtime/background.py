@@ -10,10 +10,23 @@ from typing import LiteralString
 
 import psycopg
 
-from scheduling.db import Connection
+from scheduling.db import Connection, own_connection
 from scheduling.runtime.maintainer import Chores, Maintainer
 
 logger = logging.getLogger(__name__)
+
+
+def on_a_connection(purpose: str, work: Callable[[Connection], int]) -> Callable[[], int]:
+    """Return ``work`` with a connection of its own, whose statements may take as long as they take: nobody waits."""
+
+    def run() -> int:
+        conn = own_connection(purpose, statement_timeout_seconds=0)
+        try:
+            return work(conn)
+        finally:
+            conn.close()
+
+    return run
 
 
 class Background:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from scheduling.conf import conf
-from scheduling.db import Connection, own_connection
+from scheduling.db import Connection
 from scheduling.engine.fold_statistics import fold_statistics, has_deltas
 from scheduling.engine.vacuum import SOME_ARE_LATE, late_tables, vacuum_tables
-from scheduling.runtime.background import Background
+from scheduling.runtime.background import Background, on_a_connection
 from scheduling.runtime.maintainer import Maintainer
 from scheduling.runtime.retention import keep_retention
 from scheduling.runtime.task_sums import keep_sums_in_turn, sums_are_late
@@ -27,27 +25,15 @@ _FOLD = 50_000
 def upkeep_maintainers() -> list[Maintainer]:
     """Return the chores; any number of schedulers may do them."""
     return [
-        Background("folded", _on_a_connection("statistics", _fold), needed=has_deltas).maintainer(
+        Background("folded", on_a_connection("statistics", _fold), needed=has_deltas).maintainer(
             conf().MAINTENANCE_SECONDS
         ),
-        Background("summed", _on_a_connection("sums", _sum), needed=sums_are_late).maintainer(SUMS_EVERY_SECONDS),
-        Background("vacuumed", _on_a_connection("vacuum", _vacuum), rests=VACUUM_RESTS).maintainer(
+        Background("summed", on_a_connection("sums", _sum), needed=sums_are_late).maintainer(SUMS_EVERY_SECONDS),
+        Background("vacuumed", on_a_connection("vacuum", _vacuum), rests=VACUUM_RESTS).maintainer(
             VACUUM_EVERY_SECONDS, needed=SOME_ARE_LATE
         ),
         Background("dropped", keep_retention).maintainer(RETENTION_EVERY_SECONDS),
     ]
-
-
-def _on_a_connection(purpose: str, work: Callable[[Connection], int]) -> Callable[[], int]:
-    def run() -> int:
-        # Cleaning a large table takes as long as it takes; nobody waits for it.
-        conn = own_connection(purpose, statement_timeout_seconds=0)
-        try:
-            return work(conn)
-        finally:
-            conn.close()
-
-    return run
 
 
 def _fold(conn: Connection) -> int:

@@ -12,6 +12,7 @@ from scheduling.statistics.outcomes import OutcomeSeries, OutcomeSlot, outcomes_
 from scheduling.statistics.queue import QueueHealth, queue_health
 from scheduling.statistics.schedulers import SchedulersHealth, schedulers_health
 from scheduling.statistics.scope import Scope, scope_of
+from scheduling.statistics.shared_schedules import Schedule, schedules
 from scheduling.statistics.tasks import TaskFigures, TaskOrder, task_figures
 from scheduling.statistics.upcoming import UpcomingFire, upcoming_fires
 
@@ -23,6 +24,7 @@ __all__ = [
     "OutcomeSeries",
     "OutcomeSlot",
     "QueueHealth",
+    "Schedule",
     "SchedulersHealth",
     "Scope",
     "TaskFigures",
@@ -36,6 +38,7 @@ __all__ = [
     "queue_health",
     "recent_ends",
     "schedulers_health",
+    "schedules",
     "scope_of",
     "task_figures",
     "tasks_that_ended",

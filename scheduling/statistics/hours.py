@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from scheduling.db import callers_connection
-from scheduling.models import Task
-from scheduling.statistics.fires_by_hour import fires_within, schedules
+from scheduling.statistics.fires_by_hour import fires_of_hours
 from scheduling.statistics.scope import Scope
+from scheduling.statistics.shared_schedules import Schedule, schedules, tasks_with
 
 _ENDS = """
 SELECT hour, sum(count)::bigint, coalesce(sum(count) FILTER (WHERE outcome = 'failed'), 0)::bigint FROM rota_stat_hour
@@ -72,18 +72,28 @@ def tasks_that_ended(scope: Scope, *, since: datetime, until: datetime, limit: i
         return [TaskOfHour(*row) for row in cursor.execute(_TASKS, params).fetchall()]
 
 
-def tasks_that_fire(scope: Scope, *, since: datetime, until: datetime, limit: int = 100) -> Sequence[TaskOfHour]:
-    """Return the tasks with the most fires from ``since`` to ``until``, both full hours. Two queries."""
-    counts: dict[int, int] = {}
-    for schedule in schedules(scope, since=since, until=until, named=limit):
-        if count := fires_within(schedule.trigger, since, until):
-            counts |= dict.fromkeys(schedule.task_ids, count)
-    first = sorted(counts, key=lambda task_id: (-counts[task_id], task_id))[:limit]
-    found = Task.objects.filter(pk__in=first).values_list("pk", "name", "namespace__name")
-    names = {pk: (name, namespace) for pk, name, namespace in found}
-    return [
-        TaskOfHour(pk, name, True, namespace, counts[pk])
-        for pk in first
-        for name, namespace in [names.get(pk, ("", ""))]
-        if name
-    ]
+def tasks_that_fire(
+    scope: Scope,
+    *,
+    since: datetime,
+    until: datetime,
+    limit: int = 100,
+    among: Sequence[Schedule] | None = None,
+) -> Sequence[TaskOfHour]:
+    """Return the tasks with the most fires from ``since`` to ``until``, both full hours.
+
+    ``among`` are the schedules, if they have been read, for these hours or more and with ``limit`` tasks named: one
+    query then, else three.
+    """
+    known = schedules(scope, since=since, until=until, named=limit) if among is None else among
+    counted = [(count, each) for each in known if (count := fires_of_hours(each.trigger, since, until))]
+    counted.sort(key=lambda one: -one[0])
+    first, task_count = [], 0
+    for count, each in counted:
+        if task_count >= limit:
+            break
+        first.append((count, each))
+        task_count += each.task_count
+    named = tasks_with(scope, [each for _count, each in first], limit=limit)
+    found = [TaskOfHour(one.task_id, one.name, True, one.namespace, first[one.place][0]) for one in named]
+    return sorted(found, key=lambda one: (-one.count, one.task_id))

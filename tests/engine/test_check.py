@@ -18,10 +18,13 @@ from scheduling.models import QueueEntry, TaskClock, TaskInstance
 from scheduling.runtime.loop import SchedulerLoop
 from tests.engine.work import one_claim, ready, report_of
 from tests.factories import make_task
+from tests.support.waiting import wait_until
 from workers.engine.check import PROMISES, Broken, check, word_of
 from workers.engine.complete import complete
+from workers.engine.note_check import LOOK_IS_DUE, note_check
 from workers.engine.repair import FIXES, repair
-from workers.models import Execution
+from workers.models import Execution, PromiseCheck
+from workers.runtime.maintainers import worker_maintainers
 
 Break = Callable[[Connection], Any]
 
@@ -193,3 +196,43 @@ def test_every_promise_has_a_word_of_its_own_for_machines() -> None:
     words = {word_of(promise) for promise in PROMISES}
     assert len(words) == len(PROMISES)
     assert "every_running_execution_holds_its_instance_lease" in words
+
+
+def test_a_scheduler_looks_at_the_promises_and_notes_what_it_found(conn: Connection) -> None:
+    no_entry(conn)
+    loop = SchedulerLoop(maintainers=worker_maintainers())
+    try:
+
+        def is_noted() -> bool:
+            loop.turn()
+            return PromiseCheck.objects.filter(checked_at__isnull=False).exists()
+
+        wait_until(is_noted, seconds=30, what="a chore has looked")
+    finally:
+        loop.close()
+    (noted,) = PromiseCheck.objects.all()
+    assert noted.broken == {
+        word_of(each): int(each == "every unfinished instance is in the queue") for each in PROMISES
+    }
+
+
+def test_of_several_schedulers_one_looks_and_a_long_look_is_rarer(conn: Connection) -> None:
+    assert note_check(conn)
+    assert not note_check(conn)
+    for lasted, ago, is_due in ((1, 59, False), (1, 61, True), (10, 190, False), (10, 210, True)):
+        conn.execute(
+            "UPDATE rota_promise_check SET lasted = make_interval(secs => %s),"
+            " begun_at = clock_timestamp() - make_interval(secs => %s)",
+            [lasted, ago],
+        )
+        assert conn.execute(f"SELECT {LOOK_IS_DUE}".encode()).fetchone() == (is_due,)
+        assert note_check(conn) is is_due
+
+
+def test_each_entry_of_the_queue_is_looked_up_and_the_history_is_not_read(conn: Connection) -> None:
+    for promise in ("everything in the queue is an unfinished instance", "every lease belongs to a running execution"):
+        with conn.transaction():
+            # The other way is what the planner takes with few entries and a long history.
+            conn.execute("SET LOCAL enable_nestloop = off")
+            plan = conn.execute(f"EXPLAIN {PROMISES[promise]}".encode()).fetchall()
+        assert "Nested Loop" in str(plan)

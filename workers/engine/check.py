@@ -10,6 +10,8 @@ from scheduling.db import Connection
 
 #: Each promise as a sentence, and the statement that finds what breaks it: (id, detail) rows.
 #: {i_since} and {x_since} stand for the bound of the history that is looked at, as a condition on i or x.
+#: OFFSET 0 has each entry of the queue looked up by its key, in the one day that it may be in; the planner would rather
+#: join the queue to the whole history.
 PROMISES: dict[str, str] = {
     "every unfinished instance is in the queue": """
         SELECT i.id, format('task %s, scheduled for %s', i.task_id, i.scheduled_for) FROM rota_instance i
@@ -20,7 +22,7 @@ PROMISES: dict[str, str] = {
         SELECT e.instance_id, coalesce('the instance is ' || i.outcome, 'there is no such instance')
         FROM rota_queue_entry e
         LEFT JOIN LATERAL (
-            SELECT id, outcome FROM rota_instance WHERE id = e.instance_id AND scheduled_for = e.scheduled_for
+            SELECT id, outcome FROM rota_instance WHERE id = e.instance_id AND scheduled_for = e.scheduled_for OFFSET 0
         ) i ON true
         WHERE i.id IS NULL OR i.outcome IS NOT NULL
     """,
@@ -33,7 +35,7 @@ PROMISES: dict[str, str] = {
         SELECT e.instance_id, format('lease %s, execution %s', e.lease_id, coalesce(x.state, 'missing'))
         FROM rota_queue_entry e
         LEFT JOIN LATERAL (
-            SELECT state FROM rota_execution WHERE id = e.lease_id AND scheduled_for = e.scheduled_for
+            SELECT state FROM rota_execution WHERE id = e.lease_id AND scheduled_for = e.scheduled_for OFFSET 0
         ) x ON true
         WHERE e.state = 1 AND x.state IS DISTINCT FROM 'running'
     """,

@@ -11,4 +11,9 @@ class Migration(migrations.Migration):
 
     dependencies = [("workers", "0006_lists")]
 
-    operations = [migrations.RunSQL((SQL / "node_of_execution.sql").read_text(), "DROP INDEX rota_execution_node;")]
+    operations = [
+        migrations.RunSQL(
+            (SQL / "node_of_execution.sql").read_text(),
+            "DROP INDEX rota_execution_rare_of_node; DROP INDEX rota_execution_node;",
+        )
+    ]

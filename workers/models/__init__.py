@@ -6,5 +6,6 @@ from workers.models.log import LogChunk
 from workers.models.log_watch import LogWatch
 from workers.models.node import Node
 from workers.models.node_change import NodeChange
+from workers.models.promise_check import PromiseCheck
 
-__all__ = ["Connection", "Execution", "LogChunk", "LogWatch", "Node", "NodeChange"]
+__all__ = ["Connection", "Execution", "LogChunk", "LogWatch", "Node", "NodeChange", "PromiseCheck"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 from django.db import models
@@ -48,8 +49,12 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         return self.filter(rare_state=state.value)
 
     def of_task(self, task_id: int) -> Self:
-        """The executions of one task, found by its instances: no index of executions begins with the task."""
-        return self.filter(task_id=task_id, instance__task_id=task_id, instance__scheduled_for=F("scheduled_for"))
+        """The executions of one task."""
+        return self.of_tasks([task_id])
+
+    def of_tasks(self, ids: Sequence[int]) -> Self:
+        """The executions of a few tasks, found by their instances: no index of executions begins with the task."""
+        return self.filter(task_id__in=ids, instance__task_id__in=ids, instance__scheduled_for=F("scheduled_for"))
 
 
 class Execution(models.Model):

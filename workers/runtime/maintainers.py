@@ -5,15 +5,19 @@ from __future__ import annotations
 from scheduling.conf import conf as scheduling_conf
 from scheduling.db import Connection, database_now
 from scheduling.domain.handlers import catalogue
+from scheduling.runtime.background import Background, on_a_connection
 from scheduling.runtime.maintainer import Chores, Maintainer
 from scheduling.runtime.retention import ages_of
 from workers.conf import conf
 from workers.engine.forget_nodes import forget_nodes
+from workers.engine.note_check import LOOK_IS_DUE, note_check
 from workers.engine.reap import reap
 from workers.engine.reject import reject_deleted_tasks, reject_unknown_handlers
 
 #: How often nodes are looked for that are gone for as long as the history is kept.
 FORGET_SECONDS = 3600.0
+#: How often it is asked whether a look at the promises is due; other chores ask as often, and it is one question.
+CHECK_EVERY_SECONDS = 5.0
 
 
 def worker_maintainers() -> list[Maintainer]:
@@ -22,6 +26,9 @@ def worker_maintainers() -> list[Maintainer]:
         Maintainer(name="reaped", every_seconds=conf().heartbeat_seconds, run=_reap),
         Maintainer(name="rejected", every_seconds=2 * conf().heartbeat_seconds, run=_reject),
         Maintainer(name="nodes forgotten", every_seconds=FORGET_SECONDS, run=_forget_nodes),
+        Background("checked", on_a_connection("promises", note_check)).maintainer(
+            CHECK_EVERY_SECONDS, needed=LOOK_IS_DUE
+        ),
     ]
 
 

@@ -3,6 +3,7 @@
 croniter 7 reads the expression and decides about days (names, ranges, steps, lists, ``L``, ``#``, ``W``,
 ``H``, and the rule of Vixie cron that a day fits when the day of month *or* the day of week fits, if both are
 given). The time of day is looked up here, in the three sets of numbers that croniter makes of its fields.
+What a field means does not depend on the time of day beside it, so fields and days are read once for all expressions.
 """
 
 import copy
@@ -46,12 +47,52 @@ _FIELD_MESSAGES = (
     gettext_noop("The year field cannot be “%(value)s”; it takes 1970–2099, lists, ranges and steps."),
 )
 _MINUTE, _HOUR, _DAY_OF_MONTH, _MONTH, _DAY_OF_WEEK, _SECOND, _YEAR = range(7)
+# Day of the month, month and day of the week; the year is the fourth, if there is one.
+_DAYS_FIELDS = 3
 # What croniter raises for texts that are not cron; the last three only for absurd ones.
 _REFUSALS = (ValueError, LookupError, TypeError, OverflowError)
 
 
 def _refused(message: str, **params: object) -> InvalidField:
     return InvalidField("cron_expression", message, params)
+
+
+class _Days:
+    """The days that an expression names; many expressions differ in the time of day only and share them."""
+
+    def __init__(self, fields: Sequence[str], hash_id: bytes | None) -> None:
+        """Take the fields for the day of the month, the month, the day of the week, and the year if there is one."""
+        self._every_day = all(field == "*" for field in fields)
+        at_midnight = ["0", "0", *fields[:_DAYS_FIELDS]]
+        if len(fields) > _DAYS_FIELDS:
+            at_midnight += ["0", *fields[_DAYS_FIELDS:]]
+        self._days = croniter(
+            " ".join(at_midnight),
+            datetime(FIRST_YEAR, 1, 1),  # noqa: DTZ001 - local time, no zone yet
+            hash_id=hash_id,
+            # Without a year field the calendar repeats within 40 years (29 February as a fifth Monday).
+            max_years_between_matches=LAST_YEAR - FIRST_YEAR if len(fields) > _DAYS_FIELDS else 50,
+        )
+        self.first_from = lru_cache(maxsize=512)(self._find)
+
+    def _find(self, day: date) -> date | None:
+        if day.year > LAST_YEAR:
+            return None
+        if self._every_day:
+            return day
+        before = datetime.combine(day, time()) - timedelta(seconds=1)
+        # croniter keeps its position in the object; a copy of its own makes this safe between threads.
+        days = copy.copy(self._days)
+        try:
+            found: date = days.get_next(datetime, start_time=before).date()
+        except (ValueError, OverflowError):  # CroniterBadDateError, or past the end of the calendar
+            return None
+        return found if found.year <= LAST_YEAR else None
+
+
+@lru_cache(maxsize=1 << 10)
+def _days(fields: tuple[str, ...], hash_id: bytes | None) -> _Days:
+    return _Days(fields, hash_id)
 
 
 class CronExpression:
@@ -62,25 +103,15 @@ class CronExpression:
     """
 
     def __init__(self, fields: Sequence[str], hash_id: bytes | None) -> None:
-        numbers = _expand(fields, hash_id)
-        self._minutes = _numbers(numbers[_MINUTE], 60)
-        self._hours = _numbers(numbers[_HOUR], 24)
-        self._seconds = _numbers(numbers[_SECOND], 60) if len(fields) > _SECOND else (0,)
+        numbers = [_numbers_of(index, value, len(fields), hash_id) for index, value in enumerate(fields)]
+        self._minutes = _times(numbers[_MINUTE], 60)
+        self._hours = _times(numbers[_HOUR], 24)
+        self._seconds = _times(numbers[_SECOND], 60) if len(fields) > _SECOND else (0,)
         self._first_time = (self._hours[0], self._minutes[0], self._seconds[0])
         self._per_day = len(self._hours) * len(self._minutes) * len(self._seconds)
-        day_fields = [_DAY_OF_MONTH, _MONTH, _DAY_OF_WEEK] + ([_YEAR] if len(fields) > _YEAR else [])
-        self._every_day = all(fields[index] == "*" for index in day_fields)
-        at_midnight = ["0", "0", *fields[_DAY_OF_MONTH:_SECOND]]
-        if len(fields) > _YEAR:
-            at_midnight += ["0", fields[_YEAR]]
-        self._days = croniter(
-            " ".join(at_midnight),
-            datetime(FIRST_YEAR, 1, 1),  # noqa: DTZ001 - local time, no zone yet
-            hash_id=hash_id,
-            # Without a year field the calendar repeats within 40 years (29 February as a fifth Monday).
-            max_years_between_matches=LAST_YEAR - FIRST_YEAR if len(fields) > _YEAR else 50,
-        )
-        self.first_day_from = lru_cache(maxsize=512)(self._find_day)
+        day_fields = (*fields[_DAY_OF_MONTH:_SECOND], *fields[_YEAR:])
+        self._every_day = all(field == "*" for field in day_fields)
+        self.first_day_from = _days(day_fields, hash_id).first_from
 
     def next_local(self, moment: datetime) -> datetime | None:
         """Return the first named local time strictly later than ``moment`` (whole seconds), or None."""
@@ -132,20 +163,6 @@ class CronExpression:
             return hours[at], minutes[0], seconds[0]
         return None
 
-    def _find_day(self, day: date) -> date | None:
-        if day.year > LAST_YEAR:
-            return None
-        if self._every_day:
-            return day
-        before = datetime.combine(day, time()) - timedelta(seconds=1)
-        # croniter keeps its position in the object; a copy of its own makes this safe between threads.
-        days = copy.copy(self._days)
-        try:
-            found: date = days.get_next(datetime, start_time=before).date()
-        except (ValueError, OverflowError):  # CroniterBadDateError, or past the end of the calendar
-            return None
-        return found if found.year <= LAST_YEAR else None
-
 
 class ParsedCron:
     """An accepted expression: its local times, and whether it names fixed times on the clock.
@@ -185,7 +202,7 @@ def parse_cron(text: str, hash_id: str = "") -> ParsedCron:
         if uses_hash(value) and encoded is None:
             raise _refused(gettext_noop("“H” cannot be used here, because there is no id to draw it from."))
         try:
-            _expand(["*"] * index + [value] + ["*"] * (len(fields) - index - 1), encoded)
+            _numbers_of(index, value, len(fields), encoded)
         except _REFUSALS as error:
             raise _refused(_FIELD_MESSAGES[index], value=value) from error
     try:
@@ -241,12 +258,17 @@ def _one_value(part: str) -> str:
     return found[1] if low == high else part
 
 
-def _expand(fields: Sequence[str], hash_id: bytes | None) -> list[list[int | str]]:
+# croniter takes a tenth of a millisecond for an expression; a page may show hundreds that differ in a field or two.
+@lru_cache(maxsize=1 << 12)
+def _numbers_of(index: int, value: str, count: int, hash_id: bytes | None) -> tuple[int | str, ...]:
+    """Return what croniter makes of ``value`` as the field ``index`` of so many, the others being ``*``."""
+    fields = ["*"] * count
+    fields[index] = value
     expanded: list[list[int | str]] = croniter.expand(" ".join(fields), hash_id=hash_id)[0]
-    return expanded
+    return tuple(expanded[index])
 
 
-def _numbers(values: list[int | str], size: int) -> tuple[int, ...]:
+def _times(values: Sequence[int | str], size: int) -> tuple[int, ...]:
     """Return one expanded field of the time of day as sorted numbers."""
     if "*" in values:
         return tuple(range(size))

@@ -13,6 +13,8 @@ CREATE INDEX rota_task_revision_handler ON rota_task_revision ((definition -> 'h
 CREATE INDEX rota_task_revision_queue ON rota_task_revision ((definition -> 'queue'));
 CREATE INDEX rota_task_revision_pool ON rota_task_revision ((definition -> 'pool_id'));
 
+-- By name in any namespace, and in the order of names in all of them.
+CREATE INDEX rota_task_name ON rota_task (name);
 -- The queues in use, one probe for each.
 CREATE INDEX rota_task_queue ON rota_task (queue);
 
@@ -28,6 +30,9 @@ CREATE INDEX rota_stat_hour_all ON rota_stat_hour (hour) INCLUDE (namespace_id, 
 -- is asked for must say the same as these conditions, word by word.
 CREATE INDEX rota_task_plain_cron ON rota_task (cron_expression, timezone, dst_gap, dst_fold, namespace_id)
     WHERE enabled AND trigger = 'cron' AND starts_at IS NULL AND ends_at IS NULL AND cron_expression !~ '[hH]';
+CREATE INDEX rota_task_plain_interval ON rota_task (every_seconds) INCLUDE (anchor_at, created_at, namespace_id, id)
+    WHERE enabled AND trigger = 'interval' AND starts_at IS NULL AND ends_at IS NULL;
 CREATE INDEX rota_task_other_schedule ON rota_task (trigger)
     WHERE enabled AND trigger <> 'manual'
-        AND NOT (trigger = 'cron' AND starts_at IS NULL AND ends_at IS NULL AND cron_expression !~ '[hH]');
+        AND NOT (trigger = 'cron' AND starts_at IS NULL AND ends_at IS NULL AND cron_expression !~ '[hH]')
+        AND NOT (trigger = 'interval' AND starts_at IS NULL AND ends_at IS NULL);

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from scheduling.domain.errors import InvalidField
 from scheduling.domain.triggers.base import Trigger
+from scheduling.domain.triggers.cron_expression import _days, _numbers_of, parse_cron
 from scheduling.domain.triggers.registry import TriggerSpec, build_trigger, next_fires
 
 pytestmark = pytest.mark.unit
@@ -233,3 +234,15 @@ def test_the_next_fire_is_strictly_later_and_nothing_lies_between(
     from_before = trigger.next_after(moment - earlier_by)
     assert from_before is not None
     assert from_before == fire if from_before > moment else from_before < fire
+
+
+def test_what_many_expressions_share_is_read_once() -> None:
+    for cache in (_numbers_of, _days):
+        # Others may have read some of it.
+        cache.cache_clear()
+    parse_cron("31 4 * * mon-thu")
+    read, days = _numbers_of.cache_info().misses, _days.cache_info().misses
+    for minute in range(32, 40):
+        parse_cron(f"{minute} 4 * * mon-thu")
+    assert _numbers_of.cache_info().misses == read + 8, "each new minute, and nothing else"
+    assert _days.cache_info().misses == days

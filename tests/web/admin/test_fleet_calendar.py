@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -14,11 +15,12 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.roles import Role
 from scheduling.db import callers_connection
+from scheduling.domain.triggers.bounds import INSTANT
 from scheduling.engine.fold_statistics import fold_statistics
 from scheduling.models import Task, TaskClock
 from scheduling.services.validation import trigger_of
 from scheduling.statistics import Scope, fires_by_hour, tasks_that_fire
-from scheduling.statistics.fires_by_hour import _PLAIN, _SCHEDULES, schedules
+from scheduling.statistics.shared_schedules import _OTHERS, _PLAIN, schedules, tasks_with
 from tests.factories import make_namespace, make_task, make_user
 from tests.web.api.work import ended, free_task
 from workers.domain.states import ExecutionState
@@ -172,17 +174,48 @@ def test_an_hour_that_the_maps_do_not_have_is_said(root: Client, hour: str) -> N
     assert "names an hour that these fourteen days do not have" in answer.content.decode()
 
 
-def test_counting_knows_no_task_and_naming_knows_as_many_as_were_asked_for() -> None:
-    made = [make_task(trigger="cron", cron_expression="15 * * * *").pk for _ in range(3)]
-    (counted,) = schedules(EVERYTHING, since=SINCE, until=UNTIL)
-    (named,) = schedules(EVERYTHING, since=SINCE, until=UNTIL, named=2)
-    assert (counted.task_count, list(counted.task_ids)) == (3, [])
-    assert (named.task_count, list(named.task_ids)) == (3, made[:2])
-    assert counted.trigger == named.trigger
+def test_the_tasks_of_each_kind_of_schedule_are_found_again_and_no_more_than_were_asked_for() -> None:
+    varied_tasks()
+    for _ in range(3):
+        varied_tasks()
+    found = schedules(EVERYTHING, since=SINCE, until=UNTIL, named=2)
+    for schedule in found:
+        named = tasks_with(EVERYTHING, [schedule], limit=2)
+        assert len(named) == min(2, schedule.task_count), schedule.fields
+        for task in Task.objects.filter(pk__in=[each.task_id for each in named]):
+            own = trigger_of(task)
+            for number in range(100):
+                at = SINCE + number * HOUR - INSTANT
+                count = own.count_between(at, at + HOUR, cap=10**6)
+                assert count == schedule.trigger.count_between(at, at + HOUR, cap=10**6), (schedule.fields, number)
+    every = tasks_with(EVERYTHING, schedules(EVERYTHING, since=SINCE, until=UNTIL, named=999), limit=999)
+    assert len({each.task_id for each in every}) == len(every) == sum(each.task_count for each in found)
+
+
+def test_the_tasks_of_an_hour_are_found_from_what_was_read_for_the_map() -> None:
+    for _ in range(2):
+        varied_tasks()
+    among = schedules(EVERYTHING, since=SINCE, until=UNTIL, named=200)
+    for number in (0, 2, 3, 21, 47):
+        fired = partial(tasks_that_fire, EVERYTHING, since=SINCE + number * HOUR, until=SINCE + (number + 1) * HOUR)
+        alone = fired(limit=200)
+        assert alone == fired(limit=200, among=among) != []
+        counts = [each.count for each in alone]
+        assert counts == sorted(counts, reverse=True)
+        assert [each.count for each in fired(limit=3)] == counts[:3]
+
+
+def test_counting_knows_no_task() -> None:
+    for trigger in ({"trigger": "cron", "cron_expression": "15 * * * *"}, {"trigger": "once", "run_at": SINCE}):
+        for _ in range(3):
+            make_task(**trigger)
+    counted = schedules(EVERYTHING, since=SINCE, until=UNTIL)
+    assert [(each.task_count, list(each.task_ids)) for each in counted] == [(3, []), (3, [])]
 
 
 def test_counting_goes_by_the_indexes_that_are_made_for_it() -> None:
     make_task(trigger="cron", cron_expression="15 * * * *")
+    make_task(trigger="interval", every_seconds=60)
     conn = callers_connection()
     params = {**EVERYTHING.params, "since": SINCE, "until": UNTIL, "named": 0}
     with conn.transaction():
@@ -191,7 +224,7 @@ def test_counting_goes_by_the_indexes_that_are_made_for_it() -> None:
             conn.execute(f"SET LOCAL {other_way} = off".encode())
         plain, others = (
             "\n".join(row[0] for row in conn.execute(f"EXPLAIN {statement}".encode(), params).fetchall())
-            for statement in (_PLAIN, _SCHEDULES)
+            for statement in (_PLAIN, _OTHERS)
         )
         # Nor this one, rather than those that lead to the same few rows.
         conn.execute("ALTER TABLE rota_stat_hour DROP CONSTRAINT rota_stat_hour_pkey")
@@ -201,5 +234,6 @@ def test_counting_goes_by_the_indexes_that_are_made_for_it() -> None:
             [None, SINCE],
         ).fetchall()
     assert "Index Only Scan using rota_task_plain_cron" in plain
+    assert "Index Only Scan using rota_task_plain_interval" in plain
     assert "rota_task_other_schedule" in others
     assert "rota_stat_hour_all" in "\n".join(row[0] for row in chart)

@@ -15,9 +15,11 @@ from django.http import StreamingHttpResponse
 from django.test import AsyncClient, Client
 from django.urls import reverse
 
+from accounts.admin import csv_export
 from accounts.admin.csv_export import BATCH, csv_lines, harmless
 from accounts.models import Namespace, User
 from accounts.roles import Role
+from config.benchmarks.statements import statements_sent
 from scheduling.models import TaskInstance
 from tests.factories import make_task, make_user
 from tests.web.admin.history import make_execution, make_instance
@@ -107,6 +109,21 @@ def test_rows_are_read_as_they_are_sent() -> None:
     lines = csv_lines({"n": lambda each: each}, rows(), lambda batch: None)
     next(lines)
     assert taken == BATCH
+
+
+@pytest.mark.parametrize("query", [{}, {"o": "1"}, {"o": "-1"}])
+def test_a_long_file_is_read_in_batches_and_has_each_row_once(
+    root: Client, monkeypatch: pytest.MonkeyPatch, query: dict[str, str]
+) -> None:
+    tasks = [make_task(name=name) for name in ("delta", "alpha", "charlie", "bravo", "echo", "foxtrot", "golf")]
+    made = [make_instance(task).pk for task in tasks]
+    monkeypatch.setattr(csv_export, "BATCH", 3)
+    with statements_sent() as sent:
+        rows = export(root)
+    assert [int(row["instance"]) for row in rows] == sorted(made, reverse=True)
+    assert not [text for text in sent if "DECLARE" in text], "a cursor is made whole before its first row"
+    names = [row["name"] for row in export(root, "scheduling_task_export", **query)]
+    assert names == sorted((task.name for task in tasks), reverse=query.get("o") == "-1")
 
 
 async def _streamed(user: User) -> tuple[bool, bytes]:

@@ -11,7 +11,7 @@ from accounts.roles import Role
 from scheduling import narrowing
 from scheduling.domain.states import InstanceState
 from scheduling.models import Task, TaskInstance
-from scheduling.narrowing import queues_in_use
+from scheduling.narrowing import choices_within
 from tests.factories import make_namespace, make_user
 from tests.web.api.client import client_of
 from tests.web.api.work import end, ended, free_task, running
@@ -38,10 +38,10 @@ def test_queues_are_named_once_each_and_only_those_of_the_readers_namespaces(db:
     for queue in ("b", "a", "b", "c"):
         free_task(queue=queue)
     free_task(queue="secret", namespace="other")
-    assert queues_in_use(None, most=10) == ["a", "b", "c", "secret"]
-    assert queues_in_use([make_namespace().pk], most=10) == ["a", "b", "c"]
-    assert queues_in_use(None, most=2) == ["a", "b"]
-    assert queues_in_use([], most=10) == []
+    assert choices_within(None, most=10).queues == ["a", "b", "c", "secret"]
+    assert choices_within([make_namespace().pk], most=10).queues == ["a", "b", "c"]
+    assert choices_within(None, most=2).queues == ["a", "b"]
+    assert choices_within([], most=10).queues == []
 
 
 def test_the_executions_of_a_task_and_those_that_run_are_found(db: None) -> None:

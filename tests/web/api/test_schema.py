@@ -10,6 +10,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client as DjangoClient
 
+from config.api_schema import schema_in
 from tests.support.processes import manage
 
 
@@ -79,3 +80,15 @@ def test_the_style_sheet_of_the_page_asks_for_nothing_more(db: None) -> None:
     with open(path, encoding="utf-8") as file:
         asked_for = re.findall(r"url\(\s*[\"']?((?:https?:)?//[^)\"']+)", file.read())
     assert asked_for == []
+
+
+def test_the_schema_is_made_once_for_each_language(db: None) -> None:
+    def asked_in(language: str) -> bytes:
+        headers = {"Accept": "application/json", "Accept-Language": language}
+        return DjangoClient().get("/api/v1/schema/", headers=headers).content
+
+    english, chinese = asked_in("en"), asked_in("zh-hans")
+    made = schema_in.cache_info().misses
+    assert (asked_in("en"), asked_in("zh-hans")) == (english, chinese)
+    assert english != chinese
+    assert schema_in.cache_info().misses == made

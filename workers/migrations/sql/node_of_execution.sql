@@ -3,3 +3,6 @@
 CREATE INDEX rota_execution_node ON rota_execution
     USING brin (node_id int4_bloom_ops(n_distinct_per_range = 64, false_positive_rate = 0.01))
     WITH (pages_per_range = 16);
+
+-- Those that did not succeed are few and asked for by node as well.
+CREATE INDEX rota_execution_rare_of_node ON rota_execution (node_id, rare_state, id) WHERE rare_state IS NOT NULL;
