@@ -32,6 +32,11 @@ class Tick:
     task_id: int
     #: What the clock showed when the tick was planned; if it shows something else by now, the tick is not ours.
     expect: datetime
+    #: What its schedule was planned from, as the clock said then; another means that it was edited since, and that the
+    #: new schedule decides. None: whatever it is.
+    planned_from: datetime | None = None
+    #: The version of the task, asked for where `planned_from` may be the same after an edit. None: whatever it is.
+    version: int | None = None
     #: What the clock shall show afterwards; None ends the trigger.
     next_run_at: datetime | None
     #: The moment that the instance stands for.
@@ -114,6 +119,12 @@ def _params(ticks: Sequence[Tick]) -> dict[str, str]:
     return {
         "task_ids": array_of_integers(tick.task_id for tick in ticks),
         "expect": array_of_moments([tick.expect for tick in ticks]),
+        "planned_from": array_of_moments([tick.planned_from for tick in ticks])
+        if any(tick.planned_from is not None for tick in ticks)
+        else usual,
+        "version": array_of_texts(None if tick.version is None else str(tick.version) for tick in ticks)
+        if any(tick.version is not None for tick in ticks)
+        else usual,
         "next_run_at": array_of_moments([tick.next_run_at for tick in ticks]),
         "fire_for": array_of_moments([tick.fire_for for tick in ticks])
         if any(tick.fire_for != tick.expect for tick in ticks)

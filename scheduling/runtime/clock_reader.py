@@ -19,7 +19,7 @@ from scheduling.runtime.edited_clocks import EditedClocks
 
 _CLOCKS = """
 SELECT k.task_id, k.next_run_at, k.planned_from, t.xmin::text,
-    ARRAY(SELECT c.calendar_id FROM rota_task_calendar c WHERE c.task_id = k.task_id ORDER BY c.calendar_id)
+    ARRAY(SELECT c.calendar_id FROM rota_task_calendar c WHERE c.task_id = k.task_id ORDER BY c.calendar_id), t.version
 FROM rota_task_clock k JOIN rota_task t ON t.id = k.task_id
 """
 _WINDOW = (
@@ -50,6 +50,8 @@ class KnownClock:
     next_run_at: datetime | None
     #: No tick at or before this moment is planned.
     floor: datetime
+    #: The version of the task as it was read.
+    version: int
     definition: Definition
     calendars: TaskCalendars | None = None
 
@@ -70,6 +72,9 @@ class KnownClock:
         return Tick(
             task_id=self.task_id,
             expect=self.next_run_at,
+            planned_from=self.floor,
+            # A tick that was due when the schedule was edited stays where it was; another edit may leave both the same.
+            version=self.version if self.floor >= self.next_run_at else None,
             next_run_at=plan.next_run_at,
             fire_for=plan.fire_for,
             run_at=run_at,
@@ -144,7 +149,7 @@ class ClockReader:
         definitions.learn(conn, [(row[0], row[3]) for row in rows])
         definitions.learn_calendars(conn, {each for row in rows for each in row[4]})
         clocks = []
-        for task_id, next_run_at, planned_from, _, calendar_ids in rows:
+        for task_id, next_run_at, planned_from, _, calendar_ids, version in rows:
             definition = definitions.get(task_id)
             if isinstance(definition, Definition):
                 calendars = definitions.calendars(calendar_ids, definition.timezone) if calendar_ids else None
@@ -153,6 +158,7 @@ class ClockReader:
                         task_id=task_id,
                         next_run_at=next_run_at,
                         floor=planned_from,
+                        version=version,
                         definition=definition,
                         calendars=calendars,
                     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -118,7 +118,7 @@ class Definitions:
         self._calendars: dict[int, Calendar] = {}
         self._of_tasks: dict[tuple[tuple[int, ...], str], TaskCalendars] = {}
 
-    def learn(self, conn: Connection, rows: Iterable[tuple[int, str]]) -> None:
+    def learn(self, conn: Connection, rows: Sequence[tuple[int, str]]) -> None:
         """Read the definitions of the tasks in ``rows`` whose row state, the second part, is another than known."""
         known = self._known
         wanted = [task_id for task_id, state in rows if (held := known.get(task_id)) is None or held[0] != state]
@@ -126,6 +126,8 @@ class Definitions:
             return
         if len(known) + len(wanted) > MOST_KNOWN:
             known.clear()
+            # Those among them that were known are asked about as well.
+            wanted = [task_id for task_id, _ in rows]
         for row in conn.execute(_DEFINITIONS, {"ids": wanted}).fetchall():
             known[row[0]] = (row[1], _readable(row))
 

@@ -32,21 +32,25 @@ class KnownClocks:
         self._order.clear()
         self._clocks.clear()
 
-    def remember(self, clock: KnownClock, *, not_before: datetime | None = None) -> None:
-        """Take ``clock`` in, in place of what was known of its task; its turn comes at ``not_before`` or later."""
+    def remember(self, clock: KnownClock, *, not_before: datetime | None = None) -> bool:
+        """Take ``clock`` in, in place of what was known of its task; its turn comes at ``not_before`` or later.
+
+        Returns whether that it comes due then is new.
+        """
         if clock.next_run_at is None:
-            return
+            return False
         known = self._clocks.get(clock.task_id)
         self._clocks[clock.task_id] = clock
         if known is not None and known.next_run_at == clock.next_run_at and not_before is None:
             # Its turn stands in the order already.
-            return
+            return False
         at = clock.next_run_at if not_before is None else max(clock.next_run_at, not_before)
         if self.share.has(clock.task_id):
             clock.warm_up()
         else:
             at = max(at, _end_of_round(clock.next_run_at + FOREIGN))
         heapq.heappush(self._order, (at, clock.task_id))
+        return True
 
     def take(self, until: datetime) -> list[KnownClock]:
         """Return those whose turn has come by ``until``, the earliest first, and forget them."""

@@ -33,7 +33,7 @@ from scheduling.runtime.fire_batches import FireBatch, in_batches
 from scheduling.runtime.known_clocks import FOREIGN
 from scheduling.runtime.maintainer import Chores, Maintainer, that_are_needed
 from scheduling.runtime.passed_over import PASSED_OVER, PAUSE_SECONDS, TO_RECORD, record_passed_over
-from scheduling.runtime.read_ahead import ReadAhead
+from scheduling.runtime.read_ahead import READ_CHUNK, ReadAhead
 from scheduling.runtime.registry import Registry, Share
 from scheduling.runtime.surroundings import Surroundings
 from scheduling.runtime.tally import Tally
@@ -214,9 +214,13 @@ class SchedulerLoop:
     def _fire_due(self, conn: Connection) -> None:
         now = self._clock.now()
         due = self._known.take(now - MARGIN)
-        clocks = [clock for clock in due if self.share.has(clock.task_id)]
+        self._fire(conn, [clock for clock in due if self.share.has(clock.task_id)], now)
         foreign = [clock.task_id for clock in due if not self.share.has(clock.task_id)]
-        clocks += self._left_by_others(conn, foreign)
+        for start in range(0, len(foreign), READ_CHUNK):
+            self._watch.turned()
+            self._fire(conn, self._left_by_others(conn, foreign[start : start + READ_CHUNK]), now)
+
+    def _fire(self, conn: Connection, clocks: Sequence[KnownClock], now: datetime) -> None:
         batches = in_batches(clocks, now, most=self._conf.FIRE_BATCH)
         following, settle = next(batches, None), _nothing
         while (batch := following) is not None:
@@ -237,11 +241,11 @@ class SchedulerLoop:
         """Return those of ``task_ids`` that the scheduler whose share they are has not fired, and remember the rest."""
         left = []
         latest = self._clock.now() - FOREIGN
-        for clock in self._reader.some(conn, task_ids) if task_ids else []:
+        for clock in self._reader.some(conn, task_ids):
             if clock.next_run_at is not None and clock.next_run_at <= latest:
                 left.append(clock)
             else:
-                self._known.remember(clock)
+                self._ahead.remember(clock)
         return left
 
     def _announce(self, conn: Connection, batch: FireBatch, fired: Fired) -> None:
@@ -258,7 +262,7 @@ class SchedulerLoop:
         if lost:
             # Fired or being fired by another scheduler, edited, or refused as early: look again.
             for clock in self._reader.some(conn, lost):
-                self._known.remember(clock, not_before=self._clock.now() + CONTENDED)
+                self._ahead.remember(clock, not_before=self._clock.now() + CONTENDED)
 
     def _settle(self, batch: FireBatch, fired: Fired, fired_at: datetime) -> None:
         """Go on with the clocks that were fired."""
@@ -267,16 +271,15 @@ class SchedulerLoop:
             if tick.task_id not in won:
                 continue
             earliest = min(earliest, tick.fire_for)
-            if tick.next_run_at is not None and tick.next_run_at <= self._ahead.complete_until:
-                clock.next_run_at = tick.next_run_at
-                self._known.remember(clock)
+            clock.next_run_at = tick.next_run_at
+            self._ahead.remember(clock)
         if won:
             self._tally.fired(instances=fired.instances, delay_seconds=(fired_at - earliest).total_seconds())
 
     def _rearm_ended(self, conn: Connection) -> None:
         """Let fixed delays go on whose instance has ended, whichever scheduler sees it first."""
         for clock in self._ends.look(conn, self._clock.now()):
-            self._known.remember(clock)
+            self._ahead.remember(clock)
 
     def _admit(self, conn: Connection, gates: set[int], pools: Collection[int] = ()) -> None:
         self._take(admit(conn, gates, pools))
@@ -347,7 +350,7 @@ class SchedulerLoop:
         if self.share != self._registry.share:
             self._known.share = self._registry.share
             # What is known was put in order by the old shares.
-            self._ahead.read_anew()
+            self._ahead.forget()
         return Chores()
 
     def _sweep_schedulers(self, conn: Connection) -> Chores:

@@ -47,6 +47,7 @@ def plan_a_minute(*, tasks: int, expressions: int) -> Planned:
             task_id=number,
             next_run_at=definition.trigger.next_after(base),
             floor=base,
+            version=1,
             definition=definition,
         )
         for number, definition in zip(range(tasks), cycle(definitions), strict=False)

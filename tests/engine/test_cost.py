@@ -77,7 +77,7 @@ def test_a_scheduler_with_nothing_to_do_asks_three_times_in_two_seconds_at_most(
         probed = [chore for chore in loop._maintainers if chore.needed is not None]
         assert that_are_needed(own, probed) == []
         rate += 1 / min(chore.every_seconds for chore in probed)
-        loop._ahead.read_anew()
+        loop._ahead.forget()
         loop._due_at = {name: at + 3600 for name, at in loop._due_at.items()}
         rate += statements(own, tmp_path / "trace", loop.turn) / (conf().HORIZON_SECONDS * 2 / 3)
     finally:

@@ -50,7 +50,7 @@ def fired(conn: Connection, loop: SchedulerLoop, **over: object) -> Task:
 
 def look_anew(loop: SchedulerLoop) -> None:
     """Turn with everything read anew."""
-    loop._ahead.read_anew()
+    loop._ahead.forget()
     loop.turn()
 
 

@@ -70,7 +70,7 @@ def test_a_herd_is_fired_in_one_turn_whatever_was_read_ahead_and_in_how_many_bat
         loop.turn()
         for task in tasks:
             overdue(task, conn, 5)
-        loop._ahead.read_anew()
+        loop._ahead.forget()
 
         def fired() -> bool:
             loop.turn()

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from scheduling.db import Connection, database_now
+from scheduling.engine.fire import fire
 from scheduling.models import Task, TaskClock, TaskRevision
+from scheduling.runtime.clock_reader import ClockReader
 from scheduling.runtime.edited_clocks import plan_edited
 from tests.factories import make_task
 from tests.support.waiting import wait_until
@@ -136,3 +138,41 @@ def test_a_tick_between_two_edits_that_no_scheduler_saw_is_not_lost(conn: Connec
     Task.objects.filter(pk=task.pk).update(cron_expression="*/1 * * * * *")
     plan_edited(conn)
     assert clock_of(task).next_run_at == tick
+
+
+def test_a_scheduler_that_knows_the_old_schedule_does_not_decide_what_comes_after_a_tick_that_both_have(
+    conn: Connection,
+) -> None:
+    task = make_task(trigger="interval", every_seconds=86_400, overlap="allow")
+    plan_edited(conn)
+    shared = database_now(conn) + timedelta(seconds=1)
+    TaskClock.objects.filter(task=task).update(next_run_at=shared)
+    reader = ClockReader()
+    (old,) = reader.some(conn, [task.pk])
+    Task.objects.filter(pk=task.pk).update(every_seconds=60)
+    plan_edited(conn)
+    TaskClock.objects.filter(task=task).update(next_run_at=shared)
+    wait_until(lambda: database_now(conn) > shared, what="the tick is due")
+    assert fire(conn, [old.tick(database_now(conn))]).task_ids == []
+    (new,) = reader.some(conn, [task.pk])
+    assert fire(conn, [new.tick(database_now(conn))]).task_ids == [task.pk]
+    following = TaskClock.objects.get(task=task).next_run_at
+    assert following is not None
+    assert following < shared + timedelta(minutes=2)
+
+
+def test_of_two_edits_while_a_tick_is_overdue_the_second_decides_what_comes_after_it(conn: Connection) -> None:
+    task = make_task(trigger="interval", every_seconds=86_400, overlap="allow")
+    plan_edited(conn)
+    overdue = database_now(conn) - timedelta(seconds=2)
+    TaskClock.objects.filter(task=task).update(next_run_at=overdue, planned_from=overdue - timedelta(days=1))
+    reader = ClockReader()
+    known = []
+    for seconds in (43_200, 60):
+        Task.objects.filter(pk=task.pk).update(every_seconds=seconds)
+        plan_edited(conn)
+        known += reader.some(conn, [task.pk])
+    first, second = known
+    assert first.next_run_at == second.next_run_at == overdue
+    assert fire(conn, [first.tick(database_now(conn))]).task_ids == []
+    assert fire(conn, [second.tick(database_now(conn))]).task_ids == [task.pk]

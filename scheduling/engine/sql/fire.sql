@@ -4,17 +4,19 @@
 -- Locks:   the clock rows won, in task order; rows that somebody else holds are not ours (SKIP LOCKED). The caller holds
 --          the gate of each task, taken in an earlier statement, so that this snapshot sees every admission that came
 --          before: an entry whose gate nobody is at is ready at once.
--- Guards:  the clock still shows the tick we saw (compare and set); the schedule was not edited since;
+-- Guards:  the clock still shows the tick we saw (compare and set); the schedule was not edited since, neither planned
+--          anew nor waiting to be: the tick after this one is the new schedule's to name;
 --          the database's clock says that the moment has come; UNIQUE (task, scheduled_for, fire_key).
 WITH due AS MATERIALIZED (
     SELECT d.task_id, d.expect, d.next_run_at, coalesce(d.fire_for, d.expect) AS fire_for,
         coalesce(d.run_at, d.fire_for, d.expect) AS run_at, coalesce(d.reason, '') AS reason, d.missed_count,
-        d.missed_since, coalesce(d.message, '') AS message
+        d.missed_since, coalesce(d.message, '') AS message, d.planned_from, d.version AS known_version
     FROM unnest(
         %(task_ids)s::int[], %(expect)s::timestamptz[], %(next_run_at)s::timestamptz[],
         %(fire_for)s::timestamptz[], %(run_at)s::timestamptz[], %(reason)s::text[], %(missed_count)s::int[],
-        %(missed_since)s::timestamptz[], %(message)s::text[]
-    ) AS d (task_id, expect, next_run_at, fire_for, run_at, reason, missed_count, missed_since, message)
+        %(missed_since)s::timestamptz[], %(message)s::text[], %(planned_from)s::timestamptz[], %(version)s::int[]
+    ) AS d (task_id, expect, next_run_at, fire_for, run_at, reason, missed_count, missed_since, message, planned_from,
+        version)
 ),
 won AS MATERIALIZED (
     SELECT d.*, t.namespace_id, t.version, t.queue, t.handler, t.priority, t.max_attempts, t.timeout_seconds,
@@ -23,6 +25,8 @@ won AS MATERIALIZED (
     JOIN rota_task_clock k ON k.task_id = d.task_id
     JOIN rota_task t ON t.id = d.task_id
     WHERE k.next_run_at = d.expect AND NOT k.dirty AND t.enabled
+        AND k.planned_from = coalesce(d.planned_from, k.planned_from)
+        AND t.version = coalesce(d.known_version, t.version)
         AND greatest(d.fire_for, d.expect) <= clock_timestamp()
     ORDER BY d.task_id
     FOR NO KEY UPDATE OF k SKIP LOCKED

@@ -18,7 +18,7 @@ def clock(next_run_at: datetime) -> KnownClock:
     definition = Definition(
         trigger=OnceTrigger(next_run_at), timezone="UTC", catch_up=CatchUp.LATEST, grace=None, max_catch_up=1
     )
-    return KnownClock(task_id=1, next_run_at=next_run_at, floor=NOON - SECOND, definition=definition)
+    return KnownClock(task_id=1, next_run_at=next_run_at, floor=NOON - SECOND, version=1, definition=definition)
 
 
 def test_a_clock_that_was_put_off_is_not_taken_at_its_old_turn() -> None:
