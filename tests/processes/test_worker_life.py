@@ -179,12 +179,11 @@ def test_a_second_signal_ends_a_worker_that_hangs_before_it_has_started(conn: Co
         waits = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         wait_until(lambda: conn.execute(waits).fetchone() is not None, what="the worker hangs")
 
-        def ended() -> bool:
-            # Signals that come at once are one.
-            started.process.send_signal(signal.SIGTERM)
-            return started.process.poll() is not None
-
-        wait_until(ended, what="it has heard two signals")
+        # Signals that come at once are one.
+        started.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: "another signal does not wait" in started.said(), what="it has heard the first signal")
+        started.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: started.process.poll() is not None, what="it ends at the second")
     assert started.wait() == 0
     assert "worker: stopped before it had started" in started.said()
     assert not Node.objects.exists()

@@ -196,6 +196,8 @@ class Command(BaseCommand):
             # It may hang in whatever it does before it has a worker; nothing of it runs yet that could be lost.
             self._say("stopped before it had started")
             raise SystemExit(0)
+        else:
+            self._say("stops before it has started; another signal does not wait for that")
 
     def _register_when_possible(
         self, handlers: Mapping[str, Handler[Any]], options: Mapping[str, Any]
