@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import LiteralString
 
 from scheduling.db import Connection, sql_file
 
@@ -27,7 +28,11 @@ def fold_statistics(conn: Connection, *, limit: int = 50_000) -> int | None:
     return found[0] if found else 0
 
 
+#: Whether there is anything to fold, as an expression.
+HAS_DELTAS: LiteralString = "EXISTS (SELECT FROM rota_stat_delta)"
+
+
 def has_deltas(conn: Connection) -> bool:
     """Tell whether there is anything to fold."""
-    row = conn.execute("SELECT EXISTS (SELECT FROM rota_stat_delta)").fetchone()
+    row = conn.execute("SELECT " + HAS_DELTAS).fetchone()
     return bool(row and row[0])

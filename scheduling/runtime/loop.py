@@ -312,7 +312,7 @@ class SchedulerLoop:
         due = [chore for chore in self._maintainers if now >= self._due_at[chore.name]]
         if due:
             # Those that are due soon come along, so that one question does for them from now on.
-            due = [chore for chore in self._maintainers if now >= self._due_at[chore.name] - chore.every_seconds / 10]
+            due = [chore for chore in self._maintainers if now >= self._due_at[chore.name] - _early(chore)]
         needed = that_are_needed(conn, due)
         for chore in due:
             self._due_at[chore.name] = time.monotonic() + chore.every_seconds
@@ -368,6 +368,11 @@ class SchedulerLoop:
             moments.append(self._ends.look_at)
         chores = min(self._due_at.values()) - time.monotonic()
         return max(0.0, min((min(moments) - now).total_seconds(), chores))
+
+
+def _early(chore: Maintainer) -> float:
+    """Return how many seconds before its time a chore comes along with others."""
+    return min(2.0, chore.every_seconds / 2.5)
 
 
 def _nothing() -> None:

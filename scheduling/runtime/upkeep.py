@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scheduling.conf import conf
 from scheduling.db import Connection
-from scheduling.engine.fold_statistics import fold_statistics, has_deltas
+from scheduling.engine.fold_statistics import HAS_DELTAS, fold_statistics
 from scheduling.engine.vacuum import SOME_ARE_LATE, late_tables, vacuum_tables
 from scheduling.runtime.background import Background, on_a_connection
 from scheduling.runtime.maintainer import Maintainer
@@ -25,8 +25,8 @@ _FOLD = 50_000
 def upkeep_maintainers() -> list[Maintainer]:
     """Return the chores; any number of schedulers may do them."""
     return [
-        Background("folded", on_a_connection("statistics", _fold), needed=has_deltas).maintainer(
-            conf().MAINTENANCE_SECONDS
+        Background("folded", on_a_connection("statistics", _fold)).maintainer(
+            conf().MAINTENANCE_SECONDS, needed=HAS_DELTAS
         ),
         Background("summed", on_a_connection("sums", _sum), needed=sums_are_late).maintainer(SUMS_EVERY_SECONDS),
         Background("vacuumed", on_a_connection("vacuum", _vacuum), rests=VACUUM_RESTS).maintainer(
