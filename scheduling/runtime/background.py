@@ -6,12 +6,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import LiteralString
 
 import psycopg
 
 from scheduling.db import Connection, own_connection
-from scheduling.runtime.maintainer import Chores, Maintainer
+from scheduling.runtime.maintainer import Chores, Condition, Maintainer
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ class Background:
         self._thread: threading.Thread | None = None
         self._count = 0
 
-    def maintainer(self, every_seconds: float, *, needed: LiteralString | None = None) -> Maintainer:
+    def maintainer(self, every_seconds: float, *, needed: Condition | None = None) -> Maintainer:
         """Return the chore that starts the work every so often, if ``needed`` is true; see `Maintainer`."""
         return Maintainer(name=self._name, every_seconds=every_seconds, run=self._turn, needed=needed)
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import LiteralString
 
 import psycopg
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -31,7 +30,7 @@ from scheduling.runtime.clock_reader import ClockReader, KnownClock
 from scheduling.runtime.end_watch import EndWatch
 from scheduling.runtime.fire_batches import FireBatch, in_batches
 from scheduling.runtime.known_clocks import FOREIGN
-from scheduling.runtime.maintainer import Chores, Maintainer, that_are_needed
+from scheduling.runtime.maintainer import Chores, Condition, Maintainer, that_are_needed
 from scheduling.runtime.passed_over import PASSED_OVER, PAUSE_SECONDS, TO_RECORD, record_passed_over
 from scheduling.runtime.read_ahead import READ_CHUNK, ReadAhead
 from scheduling.runtime.registry import Registry, Share
@@ -328,7 +327,7 @@ class SchedulerLoop:
             self._notifier.queues(done.queues)
             self._admit(conn, done.gates, done.pools)
 
-    def _often(self, name: str, run: Callable[[Connection], Chores], needed: LiteralString) -> Maintainer:
+    def _often(self, name: str, run: Callable[[Connection], Chores], needed: Condition) -> Maintainer:
         return Maintainer(name=name, every_seconds=self._conf.MAINTENANCE_SECONDS, run=run, needed=needed)
 
     def _create_partitions(self, conn: Connection) -> Chores:

@@ -10,6 +10,9 @@ from psycopg import sql
 
 from scheduling.db import Connection
 
+#: An SQL expression that is true or false; with values in it, composed.
+Condition = LiteralString | sql.Composable
+
 
 @dataclass(kw_only=True, slots=True)
 class Chores:
@@ -35,14 +38,18 @@ class Maintainer:
     name: str
     every_seconds: float
     run: Callable[[Connection], Chores]
-    #: An SQL expression that is false when there is nothing to do, so that one question answers for many chores.
-    needed: LiteralString | None = None
+    #: False when there is nothing to do, so that one question answers for many chores.
+    needed: Condition | None = None
 
 
 def that_are_needed(conn: Connection, chores: Sequence[Maintainer]) -> list[Maintainer]:
     """Return those of ``chores`` that have something to do, or that only find out when they run; in their order."""
-    asked = [chore.needed for chore in chores if chore.needed is not None]
+    asked = [_composed(chore.needed) for chore in chores if chore.needed is not None]
     if not asked:
         return list(chores)
-    answers = iter(conn.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(map(sql.SQL, asked)))).fetchone() or ())
+    answers = iter(conn.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(asked))).fetchone() or ())
     return [chore for chore in chores if chore.needed is None or next(answers)]
+
+
+def _composed(condition: Condition) -> sql.Composable:
+    return condition if isinstance(condition, sql.Composable) else sql.SQL(condition)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from psycopg import sql
+
 from scheduling.db import Connection, sql_file
 from scheduling.domain.retry import Failure, RetryPolicy
 from scheduling.domain.states import Reason
@@ -19,15 +21,12 @@ _REAP = Path(__file__).parent / "sql" / "reap.sql"
 _HISTORY = Path(__file__).parent / "sql" / "reap_history.sql"
 _OVERDUE_ONES = Path(__file__).parent / "sql" / "overdue.sql"
 
-# Nearly always there is nothing to do, and this is all that it costs then.
-_ANYTHING = """
-SELECT
-    EXISTS (SELECT FROM rota_queue_entry e WHERE e.state = 1 AND (e.holder = %(incarnation)s::bigint OR NOT EXISTS (
+_SOME_LOST = sql.SQL("""EXISTS (SELECT FROM rota_queue_entry e
+    WHERE e.state = 1 AND (e.holder = {incarnation}::bigint OR NOT EXISTS (
         SELECT FROM rota_node n WHERE n.incarnation = e.holder AND n.state <> 'stopped'
-            AND n.last_seen_at > clock_timestamp() - make_interval(secs => %(lease_seconds)s)))),
-    EXISTS (SELECT FROM rota_queue_entry e
-        WHERE e.state = 1 AND e.deadline_at < clock_timestamp() - make_interval(secs => %(slack_seconds)s))
-"""
+            AND n.last_seen_at > clock_timestamp() - make_interval(secs => {lease_seconds}))))""")
+_SOME_OVERDUE = sql.SQL("""EXISTS (SELECT FROM rota_queue_entry e
+    WHERE e.state = 1 AND e.deadline_at < clock_timestamp() - make_interval(secs => {slack_seconds}))""")
 
 _LOST = "The worker went silent while it ran this."
 _OVERDUE = "The worker did not end this at its time limit."
@@ -55,6 +54,11 @@ class Reaped:
         return self.again + self.ended
 
 
+def to_reap() -> sql.Composed:
+    """Return the SQL expression that is true when `reap` has something to do, which is nearly never."""
+    return sql.SQL(" OR ").join(_conditions())
+
+
 def reap(conn: Connection, *, incarnation: int | None = None, limit: int = 500) -> Reaped:
     """End up to ``limit`` leases whose worker is gone, and as many that are long past their deadline.
 
@@ -73,13 +77,20 @@ def reap(conn: Connection, *, incarnation: int | None = None, limit: int = 500) 
         "incarnation": incarnation,
         "limit": limit,
     }
-    found = conn.execute(_ANYTHING, values).fetchone()
+    found = conn.execute(sql.SQL("SELECT {}, {}").format(*_conditions(incarnation))).fetchone()
     some_lost, some_overdue = found or (False, False)
     if some_lost:
         _end_lost(conn, values, reaped)
     if some_overdue:
         _end_overdue(conn, values, reaped)
     return reaped
+
+
+def _conditions(incarnation: int | None = None) -> tuple[sql.Composed, sql.Composed]:
+    return (
+        _SOME_LOST.format(incarnation=sql.Literal(incarnation), lease_seconds=sql.Literal(conf().lease_seconds)),
+        _SOME_OVERDUE.format(slack_seconds=sql.Literal(conf().deadline_slack_seconds)),
+    )
 
 
 def _end_lost(conn: Connection, values: Mapping[str, Any], reaped: Reaped) -> None:

@@ -6,18 +6,20 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from psycopg import sql
+
 from scheduling.db import Connection
 from scheduling.domain.states import InstanceState, Reason
 from scheduling.engine.end_unstarted import end_unstarted
 from workers.conf import conf
 
-_TASKS = """
+_TASKS = sql.SQL("""
 SELECT t.id, t.handler FROM rota_task t
-WHERE t.handler <> ALL(%(known)s) AND t.handler <> ALL(ARRAY(
+WHERE t.handler <> ALL({known}) AND t.handler <> ALL(ARRAY(
     SELECT unnest(known_handlers) FROM rota_node
-    WHERE state <> 'stopped' AND last_seen_at > clock_timestamp() - make_interval(secs => %(lease_seconds)s)
+    WHERE state <> 'stopped' AND last_seen_at > clock_timestamp() - make_interval(secs => {lease_seconds})
 ))
-"""
+""")
 
 _TAKE = """
 WITH gone AS MATERIALIZED (
@@ -29,11 +31,8 @@ DELETE FROM rota_queue_entry e WHERE e.instance_id = ANY(ARRAY(SELECT instance_i
 RETURNING e.instance_id, e.scheduled_for, e.gate, e.pool_id, e.handler
 """
 
-# Nearly always there are none, and this is all that it costs then.
-_ANY_ORPHAN = """
-SELECT EXISTS (SELECT FROM rota_queue_entry e
-    WHERE e.state <> 1 AND NOT EXISTS (SELECT FROM rota_task t WHERE t.id = e.task_id))
-"""
+_SOME_ORPHANS = sql.SQL("""EXISTS (SELECT FROM rota_queue_entry e
+    WHERE e.state <> 1 AND NOT EXISTS (SELECT FROM rota_task t WHERE t.id = e.task_id))""")
 
 _ORPHANS = """
 WITH gone AS MATERIALIZED (
@@ -56,12 +55,17 @@ class Rejected:
     pools: set[int] = field(default_factory=set)
 
 
+def to_reject(known: Collection[str]) -> sql.Composed:
+    """Return the SQL expression that is true when one of the two below may have work, which is nearly never."""
+    return sql.SQL("EXISTS ({}) OR {}").format(_tasks_of_unknown_handlers(known), _SOME_ORPHANS)
+
+
 def reject_unknown_handlers(conn: Connection, known: Collection[str]) -> Rejected:
     """Fail live instances whose handler is installed neither here (``known``) nor on any live node.
 
     A handler that some node has, but no worker was started with, is another matter: those instances wait.
     """
-    tasks = conn.execute(_TASKS, {"known": list(known), "lease_seconds": conf().lease_seconds}).fetchall()
+    tasks = conn.execute(_tasks_of_unknown_handlers(known)).fetchall()
     if not tasks:
         return Rejected()
     with conn.transaction():
@@ -82,9 +86,6 @@ def reject_unknown_handlers(conn: Connection, known: Collection[str]) -> Rejecte
 
 def reject_deleted_tasks(conn: Connection) -> Rejected:
     """Cancel live instances whose task was deleted past the services."""
-    found = conn.execute(_ANY_ORPHAN).fetchone()
-    if found is None or not found[0]:
-        return Rejected()
     with conn.transaction():
         rows = conn.execute(_ORPHANS).fetchall()
         end_unstarted(
@@ -95,6 +96,10 @@ def reject_deleted_tasks(conn: Connection) -> Rejected:
             message="The task was deleted before this instance ran.",
         )
     return _rejected(rows)
+
+
+def _tasks_of_unknown_handlers(known: Collection[str]) -> sql.Composed:
+    return _TASKS.format(known=sql.Literal(sorted(known)), lease_seconds=sql.Literal(conf().lease_seconds))
 
 
 def _rejected(rows: Collection[tuple[Any, ...]]) -> Rejected:

@@ -11,8 +11,8 @@ from scheduling.runtime.retention import ages_of
 from workers.conf import conf
 from workers.engine.forget_nodes import forget_nodes
 from workers.engine.note_check import LOOK_IS_DUE, note_check
-from workers.engine.reap import reap
-from workers.engine.reject import reject_deleted_tasks, reject_unknown_handlers
+from workers.engine.reap import reap, to_reap
+from workers.engine.reject import reject_deleted_tasks, reject_unknown_handlers, to_reject
 
 #: How often nodes are looked for that are gone for as long as the history is kept.
 FORGET_SECONDS = 3600.0
@@ -23,8 +23,13 @@ CHECK_EVERY_SECONDS = 5.0
 def worker_maintainers() -> list[Maintainer]:
     """Return the chores, each idempotent."""
     return [
-        Maintainer(name="reaped", every_seconds=conf().heartbeat_seconds, run=_reap),
-        Maintainer(name="rejected", every_seconds=2 * conf().heartbeat_seconds, run=_reject),
+        Maintainer(name="reaped", every_seconds=conf().heartbeat_seconds, run=_reap, needed=to_reap()),
+        Maintainer(
+            name="rejected",
+            every_seconds=2 * conf().heartbeat_seconds,
+            run=_reject,
+            needed=to_reject(catalogue.names()),
+        ),
         Maintainer(name="nodes forgotten", every_seconds=FORGET_SECONDS, run=_forget_nodes),
         Background("checked", on_a_connection("promises", note_check)).maintainer(
             CHECK_EVERY_SECONDS, needed=LOOK_IS_DUE
