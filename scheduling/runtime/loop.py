@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import psycopg
@@ -291,7 +291,11 @@ class SchedulerLoop:
     # Planned runs and retries
 
     def _promote_due(self, conn: Connection) -> None:
-        if self._promotions_known and (self._next_promotion is None or self._next_promotion > self._clock.now()):
+        if not self._promotions_known:
+            self._next_promotion = next_promotion(conn)
+            self._promotions_known = True
+        now = self._clock.now()
+        if self._next_promotion is None or self._next_promotion > now:
             return
         while True:
             self._watch.turned()
@@ -302,7 +306,9 @@ class SchedulerLoop:
             if promoted.count < 500:
                 break
         self._next_promotion = next_promotion(conn)
-        self._promotions_known = True
+        if self._next_promotion is not None and self._next_promotion < now - CONTENDED:
+            # Somebody holds it, who may take long.
+            self._next_promotion = now + CONTENDED
 
     # Chores
 
@@ -322,7 +328,7 @@ class SchedulerLoop:
             if done.again_seconds is not None:
                 self._due_at[chore.name] = time.monotonic() + done.again_seconds
             if done.delayed:
-                self._next_promotion = datetime.min.replace(tzinfo=UTC)
+                self._promotions_known = False
             self._tally.add(chore.name, done.count)
             self._notifier.queues(done.queues)
             self._admit(conn, done.gates, done.pools)
@@ -357,6 +363,8 @@ class SchedulerLoop:
         return Chores(count=self._registry.sweep(conn))
 
     def _seconds_until_next(self) -> float:
+        if not self._promotions_known:
+            return 0.0
         now = self._clock.now()
         moments = [now + timedelta(seconds=self._conf.LONGEST_SLEEP_SECONDS), self._ahead.due_at]
         if self._known.first_at is not None:

@@ -50,9 +50,7 @@ def statements(conn: Connection, path: Path, work: Callable[[], object]) -> int:
     return sum(kind in {"Query", "Sync"} for kind in sent)
 
 
-def test_a_scheduler_with_nothing_to_do_asks_once_a_second_at_most(
-    conn: Connection, tmp_path: Path
-) -> None:
+def test_a_scheduler_with_nothing_to_do_asks_once_a_second_at_most(conn: Connection, tmp_path: Path) -> None:
     for _ in range(3):
         make_task(trigger="cron", cron_expression="0 0 1 1 *")
     chores = [*upkeep_maintainers(), *worker_maintainers()]
