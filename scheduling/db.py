@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -31,9 +31,13 @@ _COMMENT = re.compile(rb"--[^\n]*")
 #: psycopg prepares a statement by itself after so many uses: never. Those of the hot path ask for it.
 _ONLY_WHEN_ASKED = 1 << 30
 
-_SESSION = """
-SELECT set_config('timezone', 'UTC', false), set_config('statement_timeout', %(limit)s, false),
-    set_config('idle_in_transaction_session_timeout', %(limit)s, false), pg_backend_pid()
+#: Whether the session is that of one client alone, and, if so, what holds for all of it from now on: behind a pooler it
+#: would hold for whoever has the session next. A pooler gives its clients process ids that are not the server's
+#: (PostgreSQL manual, "Message Formats", BackendKeyData).
+SET_FOR_SESSION = """
+SELECT pg_backend_pid() = %(pid)s, (
+    SELECT count(set_config(name, value, false)) FROM unnest(%(names)s::text[], %(values)s::text[]) AS v (name, value)
+    WHERE pg_backend_pid() = %(pid)s)
 """
 
 
@@ -73,21 +77,39 @@ def own_connection(
 
     Each statement is planned for its values: a plan that was cached while the queue was empty reads the whole backlog
     later, and behind PgBouncer the next statement may meet another session. With ``prepares``, those few that ask for
-    it (``prepare=True``) are planned once instead, for any values, unless there is a pooler in between: it gives its
-    clients process ids that are not the server's (PostgreSQL manual, "Message Formats", BackendKeyData).
+    it (``prepare=True``) are planned once instead, for any values, unless there is a pooler in between.
 
     ``purpose`` shows in pg_stat_activity. A statement that takes longer than ``statement_timeout_seconds`` (None: as
     set for loops; 0: however long) is cancelled, and a server that is out of reach is given up after about as long, so
     that no loop waits for ever. Nor do others wait for ever for this one: when its process stands still in the middle
-    of a transaction for so long, the server ends the session, and with it the locks. Raises psycopg.OperationalError.
+    of a transaction for so long, the server ends the session, and with it the locks. Both are left to a pooler where
+    there is one. Raises psycopg.OperationalError.
     """
     conn: Connection = psycopg.connect(**connection_params(purpose), autocommit=True, prepare_threshold=None)
     seconds = conf().STATEMENT_TIMEOUT_SECONDS if statement_timeout_seconds is None else statement_timeout_seconds
-    row = conn.execute(_SESSION, {"limit": str(round(seconds * 1000))}).fetchone()
-    if prepares and row is not None and row[-1] == conn.info.backend_pid:
+    # This one poolers keep apart for each of their clients.
+    conn.execute("SET timezone = 'UTC'")
+    limit = str(round(seconds * 1000))
+    settings = {"statement_timeout": limit, "idle_in_transaction_session_timeout": limit}
+    if prepares:
+        settings["plan_cache_mode"] = "force_generic_plan"
+    if set_for_session(conn, settings) and prepares:
         conn.prepare_threshold = _ONLY_WHEN_ASKED
-        conn.execute("SET plan_cache_mode = force_generic_plan")
     return conn
+
+
+def session_values(backend_pid: int, settings: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values for `SET_FOR_SESSION`: ``backend_pid`` is what the connection was told when it was opened."""
+    return {"pid": backend_pid, "names": list(settings), "values": list(settings.values())}
+
+
+def set_for_session(conn: Connection, settings: Mapping[str, str]) -> bool:
+    """Have ``settings`` hold for the rest of the session, unless others share it; return whether they do.
+
+    Raises psycopg.Error.
+    """
+    row = conn.execute(SET_FOR_SESSION, session_values(conn.info.backend_pid, settings)).fetchone()
+    return bool(row and row[0])
 
 
 def callers_connection() -> Connection:

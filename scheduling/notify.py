@@ -47,6 +47,10 @@ LONGEST_PAYLOAD = 1000
 #: A connection that was not needed for so long is closed.
 IDLE_SECONDS = 60.0
 
+# A hint that a crash swallows is a hint that is late, so nobody waits for the disk; for this transaction alone, as the
+# session may be another's next.
+_NOTIFY = "SELECT set_config('synchronous_commit', 'off', true), pg_notify(%s, %s)"
+
 
 class Notifier:
     """Gathers hints and sends them from a thread of its own; losing one costs latency and nothing else."""
@@ -76,7 +80,7 @@ class Notifier:
             self._wake()
 
     def _wake(self) -> None:
-        if self._thread is None and not self._closed:
+        if (self._thread is None or not self._thread.is_alive()) and not self._closed:
             self._thread = threading.Thread(target=self._run, name="rota-notifier", daemon=True)
             self._thread.start()
         self._changed.notify()
@@ -132,14 +136,19 @@ class Notifier:
         try:
             if conn is None or conn.closed:
                 conn = own_connection("notifier")
-                conn.execute("SET synchronous_commit = off")
             for channel, payload in messages:
-                conn.execute("SELECT pg_notify(%s, %s)", [channel, payload])
+                conn.execute(_NOTIFY, [channel, payload])
             if tells_pages and somebody_looks(conn):
                 self._pages.push()
         except psycopg.Error as error:
             # Every reader also looks by itself, so a lost hint is late and not lost work.
             logger.warning("notify: %s", error, extra={"action": "notify"})
+            close_quietly(conn)
+            return None
+        except Exception:
+            # Whatever it was, a channel layer that is not there or a thread that cannot be started: without this
+            # thread, nobody would ever hear of this process again.
+            logger.exception("notify: a hint was lost", extra={"action": "notify"})
             close_quietly(conn)
             return None
         return conn

@@ -11,7 +11,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.admin.cells import length, short_count
-from config.dashboard.scale import HEIGHT, percent, round_top, unit
+from config.dashboard.scale import HEIGHT, round_top, unit
+from scheduling.admin.ratio import percent
 from scheduling.domain.spans import Span
 from scheduling.domain.states import InstanceState
 from scheduling.models.instance import STATE_LABELS

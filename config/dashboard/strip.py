@@ -147,7 +147,8 @@ def _depth(queue: QueueHealth) -> Vital:
 def _oldest(queue: QueueHealth) -> Vital:
     waits = queue.oldest_due_seconds
     # Behind a limit it waits because somebody wants it so.
-    calm = waits is None or not queue.ready or _tone_of_delay(waits) is Tone.GOOD
+    for_a_slot = queue.oldest_ready_seconds
+    calm = for_a_slot is None or _tone_of_delay(for_a_slot) is Tone.GOOD
     advice = _("Work has been waiting for %(time)s: too few free slots, or none for its queue.")
     return Vital(
         key="oldest",
@@ -156,7 +157,7 @@ def _oldest(queue: QueueHealth) -> Vital:
         word=_("nothing waits") if waits is None else _("since it was due") if calm else _("waits long"),
         tone=Tone.CALM if calm else Tone.WARN,
         url=_instances("ready" if queue.ready or not queue.waiting_for_limit else "waiting"),
-        advice="" if calm else advice % {"time": length(waits)},
+        advice="" if calm else advice % {"time": length(for_a_slot)},
     )
 
 
@@ -179,8 +180,8 @@ def _failures(queue: QueueHealth) -> Vital:
         value=str(failed),
         word=_("look") if failed else _("none"),
         tone=Tone.WARN if failed else Tone.GOOD,
-        # The list goes by the moment that an instance was meant for, and what failed now may have begun long ago.
-        url=f"{_instances('failed')}&range=24h",
+        # By the moment of the failure: what failed now may have been meant for last month.
+        url=f"{reverse('admin:scheduling_taskinstance_changelist')}?failed=yesterday",
         advice=ngettext("%(n)d instance failed in the last hour.", "%(n)d instances failed in the last hour.", failed)
         % {"n": failed}
         if failed

@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from accounts.admin.cells import length, link
-from config.dashboard.scale import percent, unit
+from config.dashboard.scale import unit
+from scheduling.admin.ratio import percent
 from scheduling.statistics import TaskFigures
 
 

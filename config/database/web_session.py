@@ -7,6 +7,8 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
+from scheduling.db import SET_FOR_SESSION, session_values
+
 #: A transaction in which nothing happens for so long is ended by the server: a page that stands still, because its
 #: process does, keeps no rows locked and no old versions of them alive.
 IDLE_TRANSACTION_SECONDS = 60
@@ -18,5 +20,6 @@ def limit_web_sessions() -> None:
 
 
 def _limit(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    settings = {"idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION_SECONDS}s"}
     with connection.cursor() as cursor:
-        cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_SECONDS}s'")
+        cursor.execute(SET_FOR_SESSION, session_values(connection.connection.info.backend_pid, settings))

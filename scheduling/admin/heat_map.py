@@ -42,9 +42,10 @@ def hours_between(since: datetime, until: datetime) -> Sequence[datetime]:
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:
-    """Return the full hour of UTC in which ``day`` begins in ``zone``."""
+    """Return the first full hour of UTC that begins in ``day`` of ``zone``, as in `scheduling.domain.spans`."""
     begins = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-    return begins.replace(minute=0, second=0, microsecond=0)
+    hour = begins.replace(minute=0, second=0, microsecond=0)
+    return hour if hour == begins else hour + HOUR
 
 
 def heat_map(

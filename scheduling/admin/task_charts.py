@@ -16,6 +16,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.admin.cells import NOTHING, absolute, duration
+from scheduling.admin.ratio import percent
 from scheduling.domain.spans import Span
 from scheduling.domain.states import InstanceState
 from scheduling.models import Task, TaskInstance
@@ -102,7 +103,7 @@ def _ratio(words: str, counts: Counts) -> dict[str, Any]:
     ratio = counts.success_ratio
     return {
         "span": words,
-        "percent": NOTHING if ratio is None else _("%(n).1f %%") % {"n": ratio * 100},
+        "percent": percent(ratio),
         "bad": ratio is not None and ratio < 1,
         "succeeded": counts.succeeded,
         "failed": counts.failed,

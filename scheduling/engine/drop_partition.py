@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import errors, sql
 
-from scheduling.db import Connection
+from scheduling.db import Connection, set_for_session
 from scheduling.engine.history_days import Partition, live_on
 from scheduling.engine.partitions import DDL_LOCK, attach_partition, forget_known_partitions
 
@@ -27,7 +27,7 @@ def drop_partition(conn: Connection, partition: Partition, *, patience_seconds: 
     ``conn`` must be in autocommit, and belongs to the caller alone: detaching waits until everybody who uses the
     parent at this moment has ended his transaction, without making anybody else wait (PostgreSQL manual, ALTER TABLE,
     DETACH PARTITION … CONCURRENTLY). Raises StillLive, and the partition is where it was; and StillRead after
-    ``patience_seconds``, when the next call has to go on with it.
+    ``patience_seconds``, when the next call has to go on with it; behind a pooler it waits for as long as it takes.
     """
     if live := live_on(conn, partition.day):
         if partition.detaching or not partition.attached:
@@ -77,13 +77,13 @@ def _detach(conn: Connection, partition: Partition, patience_seconds: float) -> 
     )
     # Above the patience of the connection, which may be shorter or none.
     before = conn.execute("SHOW statement_timeout").fetchone()
-    conn.execute("SELECT set_config('statement_timeout', %s, false)", [f"{patience_seconds * 1000:.0f}ms"])
+    set_for_session(conn, {"statement_timeout": f"{patience_seconds * 1000:.0f}ms"})
     try:
         conn.execute(statement)
     except (errors.QueryCanceled, errors.LockNotAvailable) as error:
         raise StillRead(partition.name) from error
     finally:
-        conn.execute("SELECT set_config('statement_timeout', %s, false)", [before[0] if before else "0"])
+        set_for_session(conn, {"statement_timeout": before[0] if before else "0"})
 
 
 def _is_attached(conn: Connection, partition: Partition) -> bool:

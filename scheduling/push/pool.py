@@ -14,7 +14,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from scheduling.db import connection_params
+from scheduling.db import SET_FOR_SESSION, connection_params, session_values
 
 #: However many sockets are open, no more connections than this; they take turns, each for milliseconds.
 MOST_CONNECTIONS = 6
@@ -84,9 +84,9 @@ async def close_pool() -> None:
 async def _configure(conn: AsyncConnection[tuple[Any, ...]]) -> None:
     with _not_for_ever(conn, SHORT_SILENCE_SECONDS):
         await conn.execute("SET timezone = 'UTC'")
-        await conn.execute(f"SET statement_timeout = {round(PATIENCE_SECONDS * 1000)}")
         # A pushed hint that a crash swallows is a hint that is late.
-        await conn.execute("SET synchronous_commit = off")
+        settings = {"statement_timeout": str(round(PATIENCE_SECONDS * 1000)), "synchronous_commit": "off"}
+        await conn.execute(SET_FOR_SESSION, session_values(conn.info.backend_pid, settings))
 
 
 async def _check(conn: AsyncConnection[tuple[Any, ...]]) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+import psycopg
 from django.utils.module_loading import import_string
 
 from scheduling.conf import SchedulingConf, conf
@@ -172,6 +173,19 @@ def drop_judged(conn: Connection, judged: list[Judged], archive: ArchiveHook | N
                 extra={"action": "retention"},
             )
             stuck.add(partition.table)
+            kept_days.add(partition.day)
+        except psycopg.Error as error:
+            if conn.broken or conn.closed:
+                raise
+            # One that somebody has made a view of, say, or holds locked: the others do not stay for it.
+            logger.error(
+                "retention: %s cannot be dropped: %s; it is tried again, and the rest of its day stays until then",
+                partition.name,
+                str(error).strip(),
+                extra={"action": "retention"},
+            )
+            if partition.detaching:
+                stuck.add(partition.table)
             kept_days.add(partition.day)
         else:
             logger.info("retention: dropped %s", partition.name, extra={"action": "retention"})

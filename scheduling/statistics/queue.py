@@ -15,6 +15,7 @@ _QUEUE = """
 SELECT clock_timestamp(),
     count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state IN (2, 5)),
     count(*) FILTER (WHERE state = 3), count(*) FILTER (WHERE state = 4), min(run_at) FILTER (WHERE state IN (0, 2, 5)),
+    min(run_at) FILTER (WHERE state = 0),
     (SELECT coalesce(greatest(extract(epoch FROM clock_timestamp() - min(k.next_run_at)), 0), 0)::float8
      FROM rota_task_clock k),
     (SELECT count(*) FROM rota_instance i WHERE i.failed_at > statement_timestamp() - interval '1 hour'
@@ -42,6 +43,8 @@ class QueueHealth:
     planned: int
     #: Since when the oldest of those that could run now, but for a worker or a limit, waits; None when none does.
     oldest_due_at: datetime | None
+    #: The same of those that wait for a worker and for nothing else.
+    oldest_ready_at: datetime | None
     #: How long the most overdue tick has not been fired.
     lag_seconds: float
     failed_last_hour: int
@@ -54,9 +57,15 @@ class QueueHealth:
     @property
     def oldest_due_seconds(self) -> float | None:
         """How long the oldest one waits."""
-        if self.oldest_due_at is None:
-            return None
-        return max(0.0, (self.measured_at - self.oldest_due_at).total_seconds())
+        return self._age(self.oldest_due_at)
+
+    @property
+    def oldest_ready_seconds(self) -> float | None:
+        """How long the oldest of those waits that no limit holds back."""
+        return self._age(self.oldest_ready_at)
+
+    def _age(self, since: datetime | None) -> float | None:
+        return None if since is None else max(0.0, (self.measured_at - since).total_seconds())
 
 
 def queue_health(scope: Scope) -> QueueHealth:
@@ -64,7 +73,7 @@ def queue_health(scope: Scope) -> QueueHealth:
     with callers_connection().cursor() as cursor:
         row = cursor.execute(_QUEUE, scope.params).fetchone()
     assert row is not None  # noqa: S101 - an aggregate without GROUP BY has one row
-    now, ready, running, limited, retry, planned, oldest, lag, failed = row
+    now, ready, running, limited, retry, planned, oldest, oldest_ready, lag, failed = row
     return QueueHealth(
         measured_at=now.astimezone(UTC),
         ready=ready,
@@ -73,6 +82,7 @@ def queue_health(scope: Scope) -> QueueHealth:
         waiting_for_retry=retry,
         planned=planned,
         oldest_due_at=None if oldest is None else oldest.astimezone(UTC),
+        oldest_ready_at=None if oldest_ready is None else oldest_ready.astimezone(UTC),
         lag_seconds=lag,
         failed_last_hour=failed,
     )

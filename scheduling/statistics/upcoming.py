@@ -40,18 +40,19 @@ def upcoming_fires(
     for task in soonest:
         first = task.clock.next_run_at
         assert first is not None  # noqa: S101 - it was compared with a moment
-        ticks = _ticks(task, first, until, limit)
-        found += [UpcomingFire(at, task.pk, task.name, task.namespace.name) for at in ticks if at > now]
+        ticks = _ticks(task, first, now, until, limit)
+        found += [UpcomingFire(at, task.pk, task.name, task.namespace.name) for at in ticks]
     found.sort()
     return found[:limit]
 
 
-def _ticks(task: Task, first: datetime, until: datetime, limit: int) -> list[datetime]:
-    ticks = [first]
+def _ticks(task: Task, first: datetime, now: datetime, until: datetime, limit: int) -> list[datetime]:
+    # What is overdue, because nobody fires, is not to come.
+    ticks = [first] if first > now else []
     try:
         trigger: Trigger = trigger_of(task)
         while len(ticks) < limit:
-            following = trigger.next_after(ticks[-1])
+            following = trigger.next_after(ticks[-1] if ticks else now)
             if following is None or following > until:
                 break
             ticks.append(following)

@@ -11,10 +11,11 @@ from scheduling.domain.states import EntryState
 from scheduling.engine.cancel import cancel
 from scheduling.engine.promote import promote
 from scheduling.models import QueueEntry, TaskInstance
-from tests.engine.work import claimed_by, one_claim, ready
+from tests.engine.work import claimed_by, one_claim, ready, report_of
 from tests.factories import make_registration
 from workers.conf import conf
 from workers.engine.check import check
+from workers.engine.complete import complete
 from workers.engine.nodes import leave
 from workers.engine.reap import reap
 from workers.models import Execution, Node
@@ -43,6 +44,17 @@ def test_lost_work_runs_again_and_the_loss_is_no_attempt_of_its_own(conn: Connec
     assert again.lease_id > claimed.lease_id, "the fencing token grows"
     assert again.attempt - again.losses == 1
     assert check(conn) == []
+
+
+def test_an_instance_has_been_running_since_the_first_start_though_its_worker_was_lost(conn: Connection) -> None:
+    first = one_claim(conn)
+    silence(conn)
+    reap(conn)
+    (again,) = claimed_by(conn, make_registration(conn))
+    complete(conn, [report_of(again)])
+    instance = TaskInstance.objects.get()
+    begun = Execution.objects.get(pk=first.lease_id).started_at
+    assert (instance.outcome, instance.started_at) == ("succeeded", begun)
 
 
 def test_work_that_must_not_be_repeated_fails(conn: Connection) -> None:

@@ -97,6 +97,30 @@ def test_what_a_backfill_made_lately_for_a_day_long_past_is_kept_like_anything_m
     assert tables_of(conn, long_ago) == set()
 
 
+def test_a_partition_that_cannot_be_dropped_keeps_nothing_else_back(
+    conn: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    looked_at, gone = make_day(conn, 200), make_day(conn, 100)
+    name = partition_name("rota_execution", looked_at)
+    conn.execute(sql.SQL("CREATE VIEW somebodys_report AS SELECT id FROM {}").format(sql.Identifier(name)))
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    run_key = RunKey.objects.create(
+        task=make_task(), key="old", instance_id=1, scheduled_for=long_ago, created_at=long_ago
+    )
+    try:
+        with caplog.at_level(logging.ERROR):
+            assert keep_retention(SETTINGS) == 4
+        assert tables_of(conn, gone) == set()
+        assert tables_of(conn, looked_at) == {"rota_instance", "rota_execution"}
+        assert f"{name} cannot be dropped" in caplog.text
+        assert "somebodys_report" in caplog.text, "what it is that has to go first"
+        assert not RunKey.objects.filter(pk=run_key.pk).exists(), "nor does anything else stay"
+    finally:
+        conn.execute("DROP VIEW somebodys_report")
+    assert keep_retention(SETTINGS) == 2
+    assert tables_of(conn, looked_at) == set()
+
+
 def test_with_an_age_of_zero_nothing_is_ever_dropped(conn: Connection) -> None:
     day = make_day(conn, 200)
     assert keep_retention(SchedulingConf(RETENTION_DAYS=0, LOG_RETENTION_DAYS=0)) == 0

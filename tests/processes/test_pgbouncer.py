@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -11,14 +12,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
-from scheduling.db import Connection, own_connection
+from scheduling.db import QUEUE_CHANNEL, Connection, own_connection
 from scheduling.engine.admission_lock import lock_gates
 from scheduling.kept_plans import keeping_connection, keeps_plans
 from scheduling.models import TaskInstance
+from scheduling.notify import Notifier
+from scheduling.push.pool import close_pool, turn
 from scheduling.services import run_task_now
 from tests.factories import make_task
 from tests.processes.conftest import Start
@@ -101,6 +106,36 @@ def test_everything_works_through_pgbouncer_in_transaction_mode(
     wait_until(lambda: TaskInstance.objects.filter(task=ticking, outcome="succeeded").count() >= 2)
     assert "WARNING" not in worker.said(), worker.said()
     assert worker.end() == 0
+
+
+def test_what_holds_for_a_session_is_not_left_to_whoever_has_it_next(
+    conn: Connection, pooled_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["synchronous_commit", "statement_timeout", "idle_in_transaction_session_timeout", "plan_cache_mode"]
+
+    def found(shared: psycopg.Connection[tuple[str]]) -> list[str]:
+        return [row[0] for name in names for row in shared.execute(f"SHOW {name}").fetchall()]
+
+    def params(purpose: str) -> dict[str, Any]:
+        return dict(conninfo_to_dict(pooled_url))
+
+    monkeypatch.setattr("scheduling.db.connection_params", params)
+    monkeypatch.setattr("scheduling.push.pool.connection_params", params)
+    with psycopg.connect(pooled_url, autocommit=True, prepare_threshold=None) as before:
+        usual = found(before)
+        # One after the other, so that they have one session in turn.
+        notifier = Notifier()
+        notifier.send(QUEUE_CHANNEL, ["default"])
+        notifier.close()
+        own_connection("test", statement_timeout_seconds=1, prepares=True).close()
+
+        async def push() -> None:
+            async with turn() as pushing:
+                await pushing.execute("SELECT 1")
+            await close_pool()
+
+        asyncio.run(push())
+        assert found(before) == usual
 
 
 def test_a_session_that_is_shared_keeps_no_plan(

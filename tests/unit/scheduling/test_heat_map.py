@@ -41,6 +41,7 @@ def test_where_hours_begin_at_half_past_the_rows_say_so() -> None:
     kolkata = ZoneInfo("Asia/Kolkata")
     found = heat_map(day_of(date(2026, 5, 1), kolkata), {}, kolkata)
     assert {time[-2:] for time, _cells in found.rows} == {"30"}
+    assert (found.days, len(found.rows)) == ([date(2026, 5, 1)], 24), "a day begins with its first whole hour"
 
 
 @pytest.mark.parametrize("highest", [1, 2, 3, 4, 5, 7, 60, 1_000, 100_000, 10_000_000])

@@ -16,10 +16,12 @@ from accounts.admin import patience
 from accounts.models import User
 from accounts.roles import Role
 from scheduling.db import Connection, callers_connection
+from scheduling.domain.states import EntryState
 from scheduling.engine.fold_statistics import fold_statistics
-from scheduling.engine.partitions import create_ahead
+from scheduling.engine.partitions import create_ahead, create_partitions
 from scheduling.engine.schedulers import register_scheduler
-from scheduling.models import Scheduler, StatHour, Task, TaskClock
+from scheduling.models import QueueEntry, Scheduler, StatHour, Task, TaskClock
+from scheduling.services import run_task_now
 from scheduling.statistics import memo
 from tests.factories import make_namespace, make_registration, make_task, make_user
 from tests.web.api.work import ended, free_task, running
@@ -127,6 +129,30 @@ def test_a_worker_that_went_silent_is_news_for_a_day(root: Client) -> None:
     assert "1 worker went silent within the last day." in text_of(root)
     Node.objects.filter(pk=silent.pk).update(last_seen_at=timezone.now() - timedelta(days=2))
     assert "went silent" not in text_of(root)
+
+
+def test_what_a_limit_holds_back_is_no_lack_of_slots_whatever_else_is_ready(root: Client) -> None:
+    ended()
+    fold_statistics(callers_connection())
+    all_alive()
+    held, short = (run_task_now(free_task(name=name)) for name in ("held", "short"))
+    entries = QueueEntry.objects.filter(instance_id=held.pk)
+    hour_ago = timezone.now() - timedelta(hours=1)
+    entries.update(run_at=hour_ago, sort_key=hour_ago, state=EntryState.WAITING, gate=1)
+    assert QueueEntry.objects.get(instance_id=short.pk).state == EntryState.READY
+    assert "too few free slots" not in text_of(root)
+    entries.update(state=EntryState.READY)
+    assert "Work has been waiting for 1 h" in text_of(root)
+
+
+def test_failures_of_the_last_hour_are_in_the_list_that_they_lead_to_however_old_their_tick(root: Client) -> None:
+    failed = ended(free_task(name="of long ago"), ExecutionState.FAILED)
+    all_alive()
+    long_ago = timezone.now() - timedelta(days=5)
+    create_partitions(callers_connection(), [long_ago.date()])
+    callers_connection().execute("UPDATE rota_instance SET scheduled_for = %s WHERE id = %s", [long_ago, failed.pk])
+    (link,) = re.findall(r'href="([^"]+)"[^>]*>(?:(?!</a>).)*Failed in the last hour', html_of(root), re.DOTALL)
+    assert f"#{failed.pk}" in text_of(root, link.replace("&amp;", "&"))
 
 
 def test_an_overdue_tick_is_a_lag_of_the_schedulers(root: Client) -> None:

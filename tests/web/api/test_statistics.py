@@ -148,6 +148,15 @@ def test_the_next_hour_holds_every_tick_of_enabled_tasks_in_order(api: Client) -
     assert api.get(f"statistics/upcoming/?task={once.pk}").ok()["results"][0]["name"] == "later"
 
 
+def test_what_nobody_fired_is_not_to_come_and_hides_nothing_that_is(api: Client) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    late = make_task(name="late", trigger="interval", every_seconds=60, anchor_at=now)
+    TaskClock.objects.filter(task=late.pk).update(next_run_at=now - timedelta(hours=10), dirty=False)
+    fires = api.get("statistics/upcoming/?limit=5").ok()["results"]
+    assert [fire["name"] for fire in fires] == ["late"] * 5
+    assert min(fire["at"] for fire in fires) >= now.isoformat()[:19]
+
+
 def test_the_latest_failures_come_first_with_their_sentence(api: Client) -> None:
     task = free_task(name="fragile")
     for message in ("first", "second"):

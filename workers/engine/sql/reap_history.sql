@@ -14,6 +14,13 @@ execution AS (
     WHERE x.id = v.lease_id AND x.scheduled_for = v.scheduled_for
         AND x.scheduled_for BETWEEN %(lo)s AND %(hi)s AND x.state = 'running'
 ),
+-- It has been running since its first start, whoever ends it.
+begun AS (
+    UPDATE rota_instance i SET started_at = v.claimed_at
+    FROM v
+    WHERE v.decision = 'again' AND i.id = v.instance_id AND i.scheduled_for = v.scheduled_for
+        AND i.scheduled_for BETWEEN %(lo)s AND %(hi)s AND i.started_at IS NULL
+),
 instance AS (
     UPDATE rota_instance i
     SET outcome = v.decision, reason = v.end_reason, message = v.ending, attempts = v.attempt,
