@@ -7,12 +7,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.admin.asked_at import asked_at, with_asked_at
 from accounts.admin.base import LedgerAdmin, may_somewhere
 from accounts.admin.cells import badge, exact_moment, moment
 from accounts.roles import Action
@@ -44,7 +44,7 @@ class SchedulerAdmin(LedgerAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Scheduler]:
         """Return all schedulers."""
-        return Scheduler.objects.all()
+        return with_asked_at(Scheduler.objects.all())
 
     def get_readonly_fields(self, request: HttpRequest, obj: Scheduler | None = None) -> tuple[str, ...]:
         """Everything on the page."""
@@ -57,7 +57,7 @@ class SchedulerAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("health"))
     def health(self, scheduler: Scheduler) -> SafeString:
         """Its own word, or "lost" when it went silent."""
-        health = scheduler.health(timezone.now())
+        health = scheduler.health(asked_at(scheduler))
         return badge(health, SCHEDULER_HEALTH_LABELS[health])
 
     @admin.display(description=gettext_lazy("last heartbeat"))

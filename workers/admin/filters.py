@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import Exists, Func, OuterRef, QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -113,7 +114,7 @@ class NodeHealthFilter(KnownChoiceFilter):
             return queryset
         if chosen == NodeHealth.STOPPED:
             return queryset.filter(state=NodeState.STOPPED.value)
-        oldest = timezone.now() - timedelta(seconds=conf().lease_seconds)
+        oldest = Now() - timedelta(seconds=conf().lease_seconds)
         if chosen == NodeHealth.LOST:
             return queryset.filter(last_seen_at__lt=oldest).exclude(state=NodeState.STOPPED.value)
         return queryset.filter(last_seen_at__gte=oldest, state=chosen)

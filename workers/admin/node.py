@@ -11,12 +11,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts.admin.asked_at import asked_at, with_asked_at
 from accounts.admin.base import LedgerAdmin, actor_of, may_somewhere
 from accounts.admin.cells import absolute, badge, exact_moment, link, moment
 from accounts.admin.csv_export import Columns
@@ -83,7 +83,7 @@ class NodeAdmin(LedgerAdmin):
         """Return what a row of the exported list holds."""
         return {
             "node": lambda each: each.name,
-            "health": lambda each: each.health(timezone.now()).value,
+            "health": lambda each: each.health(asked_at(each)).value,
             "host": lambda each: each.host,
             "version": lambda each: each.version,
             "slots": lambda each: each.slots,
@@ -99,7 +99,7 @@ class NodeAdmin(LedgerAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
         """Return all nodes."""
-        return Node.objects.all()
+        return with_asked_at(Node.objects.all())
 
     def get_readonly_fields(self, request: HttpRequest, obj: Node | None = None) -> tuple[str, ...]:
         """Everything on the page."""
@@ -112,7 +112,7 @@ class NodeAdmin(LedgerAdmin):
     @admin.display(description=gettext_lazy("health"))
     def health(self, node: Node) -> SafeString:
         """The worker's own word, or "lost" when it went silent; and whether somebody holds the node."""
-        health = node.health(timezone.now())
+        health = node.health(asked_at(node))
         shown = badge(health, HEALTH_WORDS[health])
         if node.held_at is None:
             return shown

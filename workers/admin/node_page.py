@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts.admin.asked_at import asked_at
 from accounts.admin.cells import NOTHING, badge, duration, link, moment
 from accounts.permissions import visible_to
 from scheduling.domain.states import EntryState
@@ -41,7 +42,7 @@ _DAY = "_rota_node_day"
 
 def prepare_days(nodes: Sequence[Node]) -> None:
     """Find the last day of all nodes of a page, with one query."""
-    days = node_days(nodes, timezone.now())
+    days = node_days(nodes, asked_at(nodes[0])) if nodes else {}
     for node in nodes:
         node.__dict__[_DAY] = days[node.pk]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.roles import Role
 from scheduling.db import Connection, callers_connection
+from scheduling.engine.schedulers import register_scheduler
 from tests.factories import make_registration, make_user
 from tests.web.api.work import free_task, running
 from workers.models import Node, NodeChange
@@ -110,3 +112,21 @@ def test_an_open_page_of_a_node_follows_it(root: Client) -> None:
     assert f'data-live="{reverse("admin:workers_node_live", args=[node.node_id])}"' in page(root, node.node_id)
     Node.objects.filter(pk=node.node_id).update(held_at=timezone.now(), held_by="ada", state="draining")
     assert "Held since" in page(root, node.node_id, "live")
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(hours=-1)])
+def test_who_is_alive_goes_by_the_clock_of_the_database(
+    root: Client, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
+) -> None:
+    conn = callers_connection()
+    register_scheduler(conn, name="here", host="here", pid=1, version="1")
+    node = make_registration(conn, name="alive")
+    now = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: now() + ahead)
+    for address in ("scheduling/scheduler/", "workers/node/", f"workers/node/{node.node_id}/change/"):
+        page = root.get(f"/admin/{address}").content.decode()
+        assert re.search(r"rota-badge[^>]*>online<", page)
+        assert not re.search(r"rota-badge[^>]*>lost<", page)
+    assert "alive" in root.get("/admin/workers/node/?health=online").content.decode().split("result_list")[1]
+    rows = root.get("/admin/workers/node/export/").getvalue().decode()
+    assert "alive,online" in rows
