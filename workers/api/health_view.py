@@ -27,6 +27,8 @@ class QueueHealthSerializer(serializers.Serializer[QueueHealth]):
     planned = serializers.IntegerField()
     oldest_due_at = MomentField(allow_null=True, help_text=_("Of what could run now, but for a worker or a limit."))
     oldest_due_seconds = serializers.FloatField(allow_null=True)
+    oldest_ready_at = MomentField(allow_null=True, help_text=_("Of what waits for a worker and for nothing else."))
+    oldest_ready_seconds = serializers.FloatField(allow_null=True)
     lag_seconds = serializers.FloatField(help_text=_("For how long the most overdue tick has not been fired."))
     failed_last_hour = serializers.IntegerField()
 

@@ -127,7 +127,8 @@ def test_health_tells_what_waits_and_who_lives(api: Client) -> None:
     assert failed.outcome == "failed"
     assert (queue["running"], queue["ready"], queue["planned"], queue["depth"]) == (1, 1, 1, 3)
     assert queue["failed_last_hour"] == 1
-    assert queue["oldest_due_seconds"] >= 0
+    assert queue["oldest_due_seconds"] >= queue["oldest_ready_seconds"] >= 0
+    assert queue["oldest_due_at"] == queue["oldest_ready_at"], "nothing waits for a limit"
     assert health["schedulers"]["online"] == 1
     assert (health["nodes"]["online"], health["nodes"]["slots"]) == (2, 12)
     nobody = client_of(make_user("nobody")).get("statistics/health/").ok()
