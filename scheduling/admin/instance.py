@@ -24,6 +24,7 @@ from accounts.admin.filters import KnownChoiceFilter, NamespaceFilter
 from accounts.models import User
 from scheduling.admin import instance_actions
 from scheduling.admin.filters import (
+    BackfillFilter,
     FailedFilter,
     InstanceStateFilter,
     PoolFilter,
@@ -72,6 +73,7 @@ class TaskInstanceAdmin(LedgerAdmin):
         "origin",
         PoolFilter,
         NamespaceFilter,
+        BackfillFilter,
     )
     live_list = True
     search_fields = ("id",)

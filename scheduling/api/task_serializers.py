@@ -18,6 +18,9 @@ from scheduling.task_state import TASK_STATE_CHOICES, clock_of, state_of
 
 _PARAMS_SCHEMA = {"type": "object", "additionalProperties": True}
 
+#: Where a serializer's context keeps the schemas of handlers.
+_SCHEMAS = "rota_params_schemas"
+
 
 @extend_schema_field(_PARAMS_SCHEMA)
 class ParamsField(serializers.JSONField):
@@ -31,7 +34,8 @@ class ShownParamsField(ParamsField):
     def get_attribute(self, instance: Any) -> Any:
         """Return the params as everybody may see them."""
         # One schema serves all rows of a page.
-        schemas = self.context.setdefault("rota_params_schemas", {})
+        context: Any = self.context
+        schemas = context.setdefault(_SCHEMAS, {})
         params = super().get_attribute(instance)
         return None if params is None else shown_params(instance.handler or "", params, schemas=schemas)
 

@@ -67,7 +67,7 @@ def test_params_of_an_instance_are_shown_by_the_handler_that_it_was_fired_with(
     api.request("PATCH", f"tasks/{task.pk}/", {"handler": "shell", "params": {"command": "true"}}).ok()
     assert viewer.get(f"instances/{made['id']}/").ok()["params"] == SHOWN
     assert viewer.results("instances/")[0]["params"] == SHOWN
-    assert TaskInstance.objects.get(pk=made["id"]).params["auth"] == OWN["auth"]
+    assert TaskInstance.objects.get(pk=made["id"]).params == {**PARAMS, **OWN}
 
 
 def test_what_a_get_shows_can_be_put_back_and_keeps_the_secret(api: Client, task: Task) -> None:
