@@ -75,7 +75,7 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         """Store a new task."""
         fields = checked(self.get_serializer(data=request.data))
         if "namespace" not in fields:
-            fields["namespace"] = default_namespace()
+            fields["namespace"] = default_namespace(actor_of(request))
         calendars = _take_calendars(fields, fields["namespace"])
         _find_named_pool(fields, fields["namespace"])
         task = Task(**fields)
