@@ -19,6 +19,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.admin import ModelAdmin
 
 from accounts.admin.csv_export import Columns, export_list
+from accounts.admin.declared_filters import DeclaredFiltersMixin
 from accounts.admin.paging import UncountedChangeList
 from accounts.models import User
 from accounts.permissions import permitted_ids, visible_to
@@ -50,7 +51,7 @@ def _is_superuser(request: HttpRequest) -> bool:
     return bool(getattr(request.user, "is_superuser", False))
 
 
-class RoleAwareAdmin(ModelAdmin):
+class RoleAwareAdmin(DeclaredFiltersMixin, ModelAdmin):
     """Shows the rows of the reader's namespaces, and asks their roles in them, not Django's permissions.
 
     Services check again with the same roles; what is decided here is what a page offers.

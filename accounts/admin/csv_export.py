@@ -51,7 +51,7 @@ def csv_lines(columns: Columns, rows: Iterator[Any], prepare: Callable[[Sequence
     buffer = io.StringIO("\ufeff")
     buffer.seek(0, io.SEEK_END)
     writer = csv.writer(buffer)
-    writer.writerow(columns)
+    writer.writerow([harmless(heading) for heading in columns])
     for batch in _batches(rows):
         prepare(batch)
         writer.writerows([harmless(read(row)) for read in columns.values()] for row in batch)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin, TabularInline
 
 from accounts.admin.cells import moment
+from accounts.admin.declared_filters import DeclaredFiltersMixin
 from accounts.admin.labelled_rows import label_controls
 from accounts.models import Membership, Namespace
 from accounts.permissions import permitted_ids, permitted_namespaces
@@ -61,7 +62,7 @@ class MembershipInline(SuperuserChangesMixin, TabularInline):
 
 
 @admin.register(Namespace)
-class NamespaceAdmin(SuperuserChangesMixin, ModelAdmin):
+class NamespaceAdmin(SuperuserChangesMixin, DeclaredFiltersMixin, ModelAdmin):
     """The tenants that the reader belongs to."""
 
     list_display = ("name", "title", "created")

@@ -7,8 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from unfold.paginator import InfinitePaginator
-from unfold.views import ChangeList
 
+from accounts.admin.declared_filters import DeclaredFiltersList
 from accounts.admin.filters import KnownChoiceFilter
 
 #: So much is shown of a value that somebody typed into the address.
@@ -21,7 +21,7 @@ class UncountedPaginator(InfinitePaginator):
     template_name = "admin/uncounted_pagination.html"
 
 
-class UncountedChangeList(ChangeList):
+class UncountedChangeList(DeclaredFiltersList):
     """Reads one row more than it shows, which answers "is there a next page?" without COUNT(*).
 
     On a history of millions of rows a count reads all of them; this reads one page. The admin's method
@@ -29,7 +29,6 @@ class UncountedChangeList(ChangeList):
     then fetch what they need, with one query for all of them.
     """
 
-    page_num: int
     has_next = False
 
     def get_results(self, request: HttpRequest) -> None:

@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.admin.cells import moment
+from accounts.admin.declared_filters import DeclaredFiltersMixin
 from accounts.admin.namespace import MembershipInline, SuperuserChangesMixin
 from accounts.models import User
 
@@ -27,7 +28,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(SuperuserChangesMixin, UserPages, ModelAdmin):
+class UserAdmin(SuperuserChangesMixin, DeclaredFiltersMixin, UserPages, ModelAdmin):
     """The people and systems that log in; for superusers only."""
 
     form = UserChangeForm

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.models import DEFAULT_NAMESPACE, Namespace
+from accounts.models import DEFAULT_NAMESPACE, Namespace, User
 from accounts.permissions import permitted_namespaces
 
 
@@ -61,9 +61,13 @@ class NamespaceField(serializers.SlugRelatedField[Namespace]):
         return super().to_internal_value(data)
 
 
-def default_namespace() -> Namespace:
-    """Return the namespace of what names none; raises ValidationError when the installation has none of that name."""
-    found = Namespace.objects.filter(name=DEFAULT_NAMESPACE).first()
+def default_namespace(user: User) -> Namespace:
+    """Return the namespace of what names none; raises ValidationError when there is none that ``user`` may see.
+
+    What it holds is then not looked at: an answer about it would say what is there.
+    """
+    found = permitted_namespaces(user).filter(name=DEFAULT_NAMESPACE).first()
     if found is None:
-        raise serializers.ValidationError({"namespace": [_("Say in which namespace; there is none called “default”.")]})
+        sentence = _("Say in which namespace; there is none called “default”, or you may not see it.")
+        raise serializers.ValidationError({"namespace": [sentence]})
     return found

@@ -215,7 +215,7 @@ class BackfillAdmin(LedgerAdmin):
                     if count
                 ],
                 "page_actions": self._page_actions(request, backfill, running=progress.running),
-                "instances_url": f"{instances}?task={backfill.task_id}&backfill_id={backfill.pk}&range=all",
+                "instances_url": f"{instances}?task={backfill.task_id}&backfill={backfill.pk}&range=all",
                 "refresh": backfill.state == "running",
             }
         response: HttpResponse = super().change_view(request, object_id, form_url, context)

@@ -274,3 +274,20 @@ class PoolFilter(KnownChoiceFilter):
         if chosen is None:
             return queryset
         return queryset.filter(id__in=QueueEntry.objects.filter(pool_id=int(chosen)).values("instance_id"))
+
+
+class BackfillFilter(KnownChoiceFilter):
+    """What one backfill made; only links lead here."""
+
+    title = _("backfill")
+    parameter_name = "backfill"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the backfill that was asked for."""
+        wanted = request.GET.get(self.parameter_name, "")
+        return [(wanted, f"#{int(wanted)}")] if _is_id(wanted) else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow to its instances."""
+        chosen = self.chosen()
+        return queryset if chosen is None else queryset.filter(backfill_id=int(chosen))

@@ -24,6 +24,7 @@ from accounts.admin.filters import KnownChoiceFilter, NamespaceFilter
 from accounts.models import User
 from scheduling.admin import instance_actions
 from scheduling.admin.filters import (
+    BackfillFilter,
     FailedFilter,
     InstanceStateFilter,
     PoolFilter,
@@ -37,12 +38,11 @@ from scheduling.admin.instance_waiting import prepare_waiting_words, state_cell
 from scheduling.admin.ledger_row import ledger_row, prepare_ledger_rows
 from scheduling.admin.newest_days import page_of
 from scheduling.admin.param_values import JsonTextField
-from scheduling.admin.params_form import masked_params
 from scheduling.admin.report import first_of
-from scheduling.domain.handlers import catalogue
 from scheduling.instance_relations import entry_of, handler_and_params_of
 from scheduling.models import Backfill, Task, TaskInstance
 from scheduling.narrowing import narrow_to_rows_of
+from scheduling.services.shown_params import shown_params
 
 _BIGGEST_ID = 2**63 - 1
 
@@ -73,6 +73,7 @@ class TaskInstanceAdmin(LedgerAdmin):
         "origin",
         PoolFilter,
         NamespaceFilter,
+        BackfillFilter,
     )
     live_list = True
     search_fields = ("id",)
@@ -286,8 +287,7 @@ class TaskInstanceAdmin(LedgerAdmin):
         handler, params = handler_and_params_of(instance)
         if params is None:
             return format_html("{}", NOTHING)
-        spec = catalogue.get(handler)
-        shown = masked_params(params, spec.params_schema() if spec else None)
+        shown = shown_params(handler, params)
         return text_block(JsonTextField(schema={}, root={}, stored=None).prepare_value(shown))
 
     # The page

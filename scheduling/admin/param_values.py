@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from scheduling.admin.widgets import code_area
-from scheduling.domain.param_secrets import Schema, masked, unmasked
+from scheduling.domain.param_secrets import Schema, hidden, masked, unmasked
 
 
 class LinesField(forms.CharField):
@@ -79,9 +79,14 @@ class PairsField(forms.CharField):
 
 
 class JsonTextField(forms.JSONField):
-    """Any JSON, indented; passwords in it are masked, and a mask that comes back means the stored one."""
+    """Any JSON, indented; passwords in it are masked, and a mask that comes back means the stored one.
 
-    def __init__(self, *, schema: Schema, root: Schema, stored: Any, placeholder: str = "", **kwargs: Any) -> None:
+    Where the schema is None, nobody knows what is a password, and all of it is masked.
+    """
+
+    def __init__(
+        self, *, schema: Schema | None, root: Schema, stored: Any, placeholder: str = "", **kwargs: Any
+    ) -> None:
         super().__init__(widget=code_area(3, placeholder), **kwargs)
         self._schema, self._root, self._stored = schema, root, stored
 
@@ -90,7 +95,8 @@ class JsonTextField(forms.JSONField):
         if value is None or isinstance(value, str):
             # A text is what somebody typed and got an error for; a stored text is handled by has_text.
             return value
-        return json.dumps(masked(value, self._schema, self._root), ensure_ascii=False, indent=2)
+        shown = hidden(value) if self._schema is None else masked(value, self._schema, self._root)
+        return json.dumps(shown, ensure_ascii=False, indent=2)
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         """Show what was typed as it was typed, right or wrong."""

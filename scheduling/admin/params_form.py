@@ -98,11 +98,6 @@ def build_params_form(schema: Schema, stored: Mapping[str, Any], suggestions: Su
     return ParamsForm(schema={"properties": {}, **schema}, stored=stored, fields=fields)
 
 
-def masked_params(params: Mapping[str, Any], schema: Schema | None) -> Any:
-    """Return params fit for showing: passwords hidden."""
-    return dict(params) if schema is None else masked(params, schema, schema)
-
-
 def _field(
     key: str, part: Schema, root: Schema, required: bool, stored: Mapping[str, Any], suggestions: Suggestions
 ) -> forms.Field:
@@ -164,6 +159,8 @@ def _text_field(key: str, kind: Schema, options: dict[str, Any], suggestions: Su
 
 
 def _compound_field(kind: Schema, root: Schema, options: dict[str, Any], value: Any) -> forms.Field | None:
+    if masked(value, kind, root) != value:
+        return None  # lines and pairs show everything
     if (
         kind.get("type") == "array"
         and _all_scalar(kind.get("items"), root)

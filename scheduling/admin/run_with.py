@@ -34,7 +34,7 @@ class RunForm(forms.Form):
         self._params_form: ParamsForm | None = None
         if spec is None:
             self.fields["params"] = JsonTextField(
-                schema={}, root={}, stored=self._stored, label=_("params"), required=False, initial=self._stored
+                schema=None, root={}, stored=self._stored, label=_("params"), required=False, initial=self._stored
             )
         else:
             self._params_form = build_params_form(spec.params_schema(), self._stored, {})

@@ -33,7 +33,6 @@ from scheduling.admin.filters import HandlerFilter, QueueFilter, TaskStateFilter
 from scheduling.admin.last_instances import last_instance, prepare_last_instances
 from scheduling.admin.list_field import CommaListField
 from scheduling.admin.param_values import JsonTextField
-from scheduling.admin.params_form import masked_params
 from scheduling.admin.pool_field import PoolField
 from scheduling.admin.preview import preview_panel
 from scheduling.admin.report import Report, first_of
@@ -49,6 +48,7 @@ from scheduling.admin.task_words import task_zone, trigger_words
 from scheduling.domain.handlers import catalogue
 from scheduling.models import Calendar, Pool, Task
 from scheduling.services import delete_task, save_task
+from scheduling.services.shown_params import shown_params
 from scheduling.task_state import TASK_STATE_LABELS, state_of
 
 #: The icon of each built-in handler; a plug-in's has the last one.
@@ -250,8 +250,7 @@ class TaskAdmin(DefinitionAdmin):
     @admin.display(description=gettext_lazy("params"))
     def params_shown(self, task: Task) -> SafeString:
         """The stored params, passwords hidden."""
-        spec = catalogue.get(task.handler)
-        shown = masked_params(task.params, spec.params_schema() if spec else None)
+        shown = shown_params(task.handler, task.params)
         text = JsonTextField(schema={}, root={}, stored=None).prepare_value(shown)
         return format_html('<pre class="rota-block">{}</pre>', text)
 

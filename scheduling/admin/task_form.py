@@ -113,7 +113,7 @@ def task_form_class(handler: str, stored: Mapping[str, Any], suggestions: Sugges
     spec = catalogue.get(handler)
     if spec is None:
         params = JsonTextField(
-            schema={}, root={}, stored=dict(stored), label=_("params"), required=False, initial=dict(stored)
+            schema=None, root={}, stored=dict(stored), label=_("params"), required=False, initial=dict(stored)
         )
         return type("TaskForm", (TaskForm,), {"params": params})
     params_form = build_params_form(spec.params_schema(), stored, suggestions)

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 
 from accounts.admin.cells import absolute, badge, exact_moment, moment
 from scheduling.admin.param_values import JsonTextField
-from scheduling.admin.params_form import masked_params
 from scheduling.admin.task_actions import instance_url
 from scheduling.admin.task_charts import HEIGHT, strip
 from scheduling.admin.task_words import task_zone, trigger_words
@@ -21,6 +20,7 @@ from scheduling.domain.states import STATE_OF_ENTRY, EntryState
 from scheduling.models import QueueEntry, Task
 from scheduling.models.instance import STATE_LABELS
 from scheduling.selectors import upcoming_fires
+from scheduling.services.shown_params import shown_params
 from scheduling.task_state import TASK_STATE_LABELS, state_of
 
 #: So many unfinished instances are named.
@@ -65,7 +65,7 @@ def resolved_params(task: Task) -> str:
     for key, part in schema.get("properties", {}).items():
         if key not in params and "default" in part:
             params[key] = part["default"]
-    shown = masked_params(params, schema or None)
+    shown = shown_params(task.handler, params)
     return str(JsonTextField(schema={}, root={}, stored=None).prepare_value(shown))
 
 

@@ -122,7 +122,7 @@ class CalendarViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
         """Store a new calendar."""
         fields = checked(self.get_serializer(data=request.data))
         if "namespace" not in fields:
-            fields["namespace"] = default_namespace()
+            fields["namespace"] = default_namespace(actor_of(request))
         fields.setdefault("rules", [])
         calendar = self._stored(request, Calendar(), fields)
         return Response(self._shown(calendar), status=status.HTTP_201_CREATED)

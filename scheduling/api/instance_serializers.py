@@ -13,6 +13,7 @@ from rest_framework import serializers
 
 from accounts.api.fields import MomentField, NamespaceField
 from accounts.api.serializers import StrictModelSerializer, StrictSerializer
+from scheduling.api.task_serializers import ShownParamsField
 from scheduling.instance_relations import entry_of
 from scheduling.models import TaskInstance
 from scheduling.models.instance import STATE_LABELS
@@ -53,6 +54,11 @@ class InstanceSerializer(StrictModelSerializer[TaskInstance]):
     message = serializers.CharField(read_only=True, help_text=_("The same as a sentence for people."))
     note = serializers.CharField(
         read_only=True, help_text=_("For how many missed ticks it stands, as a sentence; empty for an ordinary one.")
+    )
+    params = ShownParamsField(
+        read_only=True,
+        allow_null=True,
+        help_text=_("Its own, secrets shown as a mask; null: those of its version of the task."),
     )
     attempts = serializers.SerializerMethodField()
     started_at = serializers.SerializerMethodField()

@@ -96,7 +96,7 @@ class PoolViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         """Store a new pool."""
         fields = checked(self.get_serializer(data=request.data))
         if "namespace" not in fields:
-            fields["namespace"] = default_namespace()
+            fields["namespace"] = default_namespace(actor_of(request))
         return Response(self._stored(request, Pool(), fields), status=status.HTTP_201_CREATED)
 
     def update(self, request: Request, pk: str) -> Response:

@@ -13,14 +13,31 @@ from accounts.api.serializers import StrictModelSerializer, StrictSerializer
 from scheduling.api.seconds import SecondsField
 from scheduling.domain.task_trigger import TRIGGER_FIELDS
 from scheduling.models import Task
+from scheduling.services.shown_params import shown_params
 from scheduling.task_state import TASK_STATE_CHOICES, clock_of, state_of
 
 _PARAMS_SCHEMA = {"type": "object", "additionalProperties": True}
+
+#: Where a serializer's context keeps the schemas of handlers.
+_SCHEMAS = "rota_params_schemas"
 
 
 @extend_schema_field(_PARAMS_SCHEMA)
 class ParamsField(serializers.JSONField):
     """A JSON object whose schema is the handler's."""
+
+
+@extend_schema_field(_PARAMS_SCHEMA)
+class ShownParamsField(ParamsField):
+    """The params of a task or an instance, with a mask instead of each secret."""
+
+    def get_attribute(self, instance: Any) -> Any:
+        """Return the params as everybody may see them."""
+        # One schema serves all rows of a page.
+        context: Any = self.context
+        schemas = context.setdefault(_SCHEMAS, {})
+        params = super().get_attribute(instance)
+        return None if params is None else shown_params(instance.handler or "", params, schemas=schemas)
 
 
 class CalendarNamesField(serializers.ListField):
@@ -48,8 +65,12 @@ class TaskSerializer(StrictModelSerializer[Task]):
     namespace = NamespaceField(
         required=False, help_text=_("Its name. Left out: “default” for a new task, unchanged for a stored one.")
     )
-    params = ParamsField(
-        required=False, help_text=_("What the handler gets; GET /handlers/ has the JSON Schema of each handler.")
+    params = ShownParamsField(
+        required=False,
+        help_text=_(
+            "What the handler gets; GET /handlers/ has the JSON Schema of each handler. Secrets are shown as a mask, "
+            "and a mask that is sent back keeps what is stored."
+        ),
     )
     every_seconds = SecondsField(
         required=False,

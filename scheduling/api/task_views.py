@@ -31,6 +31,7 @@ from scheduling.api.task_serializers import (
     RunSerializer,
     TaskSerializer,
 )
+from scheduling.domain.param_secrets import unmasked
 from scheduling.domain.states import Origin
 from scheduling.models import Calendar, Task
 from scheduling.models.task import TaskQuerySet
@@ -45,6 +46,7 @@ from scheduling.services import (
     run_task_now,
     save_task,
 )
+from scheduling.services.run import params_of_run
 from scheduling.services.validation import params_problems
 
 REPLAYED_HEADER = "Idempotent-Replay"
@@ -73,7 +75,7 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         """Store a new task."""
         fields = checked(self.get_serializer(data=request.data))
         if "namespace" not in fields:
-            fields["namespace"] = default_namespace()
+            fields["namespace"] = default_namespace(actor_of(request))
         calendars = _take_calendars(fields, fields["namespace"])
         _find_named_pool(fields, fields["namespace"])
         task = Task(**fields)
@@ -128,7 +130,7 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
                 instance, repeated = run_once(task, key=key, params=params, at=at, actor=actor)
         except ModelValidationError:
             # The same problems, with their places inside params.
-            merged = {**task.params, **(params or {})}
+            merged = params_of_run(task, params or {})
             if problems := params_problems(task.handler, merged, namespace_id=task.namespace_id):
                 raise ValidationError(by_field(problems)) from None
             raise
@@ -168,6 +170,9 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
             if fields.get("delay_seconds") is not None:
                 # A delay that is given anew counts from now, and the moment of the old one goes.
                 fields.setdefault("run_at", None)
+            if "params" in fields:
+                # What a GET shows can be sent back.
+                fields["params"] = unmasked(fields["params"], task.params)
             for name, value in fields.items():
                 setattr(task, name, value)
             save_task(task, calendars=calendars, actor=actor_of(request))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 MASK = "••••••••"
@@ -29,10 +29,10 @@ def alternatives(schema: Schema, root: Schema) -> list[Schema]:
 
 
 def masked(value: Any, schema: Schema, root: Schema) -> Any:
-    """Return ``value`` with every text hidden whose schema calls it a password."""
+    """Return ``value`` with everything hidden that its schema calls a password, or does not know at all."""
     options = alternatives(schema, root)
-    if isinstance(value, str):
-        return MASK if value and any(each.get("format") == "password" for each in options) else value
+    if any(each.get("format") == "password" for each in options):
+        return hidden(value)
     if isinstance(value, Mapping):
         return {key: _masked_member(key, member, options, root) for key, member in value.items()}
     if isinstance(value, list):
@@ -41,14 +41,29 @@ def masked(value: Any, schema: Schema, root: Schema) -> Any:
     return value
 
 
+def hidden(value: Any) -> Any:
+    """Return ``value`` with a mask for everything in it but the keys: nobody knows which part is a secret."""
+    if isinstance(value, Mapping):
+        return {key: hidden(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [hidden(member) for member in value]
+    return value if value is None or value == "" else MASK
+
+
 def _masked_member(key: str, member: Any, options: list[Schema], root: Schema) -> Any:
-    schemas = [each["properties"][key] for each in options if key in each.get("properties", {})]
-    return masked(member, {"anyOf": schemas}, root) if schemas else member
+    others = [each.get("additionalProperties") for each in options]
+    schemas = [each["properties"][key] for each in options if key in each.get("properties", {})] or [
+        each for each in others if isinstance(each, Mapping)
+    ]
+    if schemas:
+        return masked(member, {"anyOf": schemas}, root)
+    # Stored before the handler changed: what it was is not known any more.
+    return hidden(member) if others and all(each is False for each in others) else member
 
 
 def unmasked(value: Any, stored: Any) -> Any:
     """Return ``value`` with each mask replaced by what is stored in its place."""
-    if value == MASK and isinstance(stored, str):
+    if value == MASK and isinstance(stored, (str, int, float)):
         return stored
     if isinstance(value, Mapping):
         before = stored if isinstance(stored, Mapping) else {}
@@ -59,3 +74,12 @@ def unmasked(value: Any, stored: Any) -> Any:
             unmasked(member, earlier[index] if index < len(earlier) else None) for index, member in enumerate(value)
         ]
     return value
+
+
+def mask_places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Return the paths of the masks in ``value``: those that are left stand where nothing is stored."""
+    if value == MASK:
+        return [path]
+    items: Iterable[tuple[str | int, Any]]
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, member in items for found in mask_places(member, (*path, key))]

@@ -13,10 +13,10 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from scheduling.domain.handlers import catalogue
-from scheduling.domain.param_secrets import MASK, masked
+from scheduling.domain.param_secrets import MASK
 from scheduling.models import Pool, Task, TaskRevision
 from scheduling.services.definitions.fields import canonical, task_fields
+from scheduling.services.shown_params import shown_params
 from scheduling.services.tasks import save_task
 
 #: What a version says and restoring it leaves alone: whether the task is paused is no part of its definition.
@@ -99,9 +99,7 @@ def _values(definition: Mapping[str, Any]) -> tuple[_Values, _Values]:
     params = definition.get("params")
     if not isinstance(params, Mapping):
         return {}, {}
-    spec = catalogue.get(str(definition.get("handler", "")))
-    schema = spec.params_schema() if spec is not None else {}
-    shown = masked(params, schema, schema) if spec is not None else params
+    shown = shown_params(str(definition.get("handler", "")), params)
     return dict(_leaves(shown, ())), dict(_leaves(params, ()))
 
 

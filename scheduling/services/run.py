@@ -15,6 +15,7 @@ from accounts.models import DEFAULT_NAMESPACE, User
 from accounts.permissions import require
 from accounts.roles import Action
 from scheduling.db import callers_connection, own_connection
+from scheduling.domain.param_secrets import unmasked
 from scheduling.domain.states import EntryState, Origin
 from scheduling.engine.enqueue import Enqueued, enqueue
 from scheduling.engine.partitions import are_known, create_partitions, days_of
@@ -64,13 +65,14 @@ def run_task_now(
 ) -> TaskInstance:
     """Queue one run of ``task``; the same as `run_task`, for interfaces that have the task and a user.
 
-    With ``whole_params`` the params are all of them: what they do not name is not taken from the task.
+    With ``whole_params`` the params are all of them: what they do not name is not taken from the task. A mask in them
+    stands for the secret that the task has in its place.
 
     The run obeys the task's limits: under the overlap rule `skip` it may end as skipped at once. Raises
     PermissionDenied and ValidationError.
     """
     require(actor, Action.OPERATE, task.namespace_id)
-    merged = None if params is None else {**({} if whole_params else task.params), **params}
+    merged = None if params is None else params_of_run(task, params, whole=whole_params)
     if merged is not None:
         _check_params(task, merged)
     if at is not None:
@@ -98,6 +100,12 @@ def run_task_now(
             )
         _follow_up(enqueued)
     return _instance(enqueued.instance_id, enqueued.scheduled_for)
+
+
+def params_of_run(task: Task, params: Mapping[str, Any], *, whole: bool = False) -> dict[str, Any]:
+    """Return all params of a run that is asked for with ``params``; a mask among them means the task's secret."""
+    merged: dict[str, Any] = unmasked({**({} if whole else task.params), **params}, task.params)
+    return merged
 
 
 def _check_moment(at: datetime) -> None:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from scheduling.domain.errors import InvalidField
 from scheduling.domain.handlers import catalogue
+from scheduling.domain.param_secrets import mask_places
 from scheduling.domain.policies import TriggerKind
 from scheduling.domain.task_trigger import TRIGGER_FIELDS, spec_of_task
 from scheduling.domain.triggers.base import Trigger
@@ -92,6 +93,9 @@ def params_problems(handler: str, params: object, *, namespace_id: int | None) -
         return [Problem(field="handler", message=f"{message} {hint}")]
     if not isinstance(params, Mapping):
         return [Problem(field="params", message=_("Params are a JSON object."))]
+    if places := mask_places(params):
+        message = _("This mask stands for a secret, and none is stored here; write the secret.")
+        return [Problem(field="params", path=path, message=message) for path in places]
     errors = spec.check_params(params)
     if not errors and namespace_id is not None:
         errors = spec.check_names(params, namespace_id)

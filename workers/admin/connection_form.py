@@ -21,11 +21,13 @@ else:
 
 MASK = "********"
 
-#: The password between user and host, and options that carry one. References to the worker's environment are no
-#: secrets. Replaced in the text itself: a URL that is taken apart and put together again comes out encoded anew.
+#: The password between user and host, and options that carry one. SQLAlchemy takes the first colon for the end of the
+#: user, whatever stands before it, and what is meant for a password may have an @ or a user a slash. References to the
+#: worker's environment are no secrets. Replaced in the text itself: a URL that is taken apart and put together again
+#: comes out encoded anew.
 _SECRETS = re.compile(
-    r"(?P<before>^[\w+]+://[^:/@]*:)(?P<password>[^@]*)(?=@)"
-    r"|(?P<option>[?&](?:password|passwd|pwd|sslpassword|odbc_connect|token|secret)=)(?P<value>[^&]*)",
+    r"(?P<before>^[\w+]+://(?:[^:/]*|[^:?]*):)(?P<password>[^@]*(?:@[^@?]*)*)(?=@)"
+    r"|(?P<option>[?&]\w*(?:password|passwd|passphrase|pwd|odbc_connect|token|secret|private_key)\w*=)(?P<value>[^&]*)",
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"\$\{[A-Za-z0-9_]+\}")

@@ -7,13 +7,12 @@ from typing import Any
 
 from django.db import models
 
-from scheduling.domain.handlers import catalogue
-from scheduling.domain.param_secrets import masked
 from scheduling.domain.policies import TriggerKind
 from scheduling.models import Pool, Task
 from scheduling.models.calendar import Calendar
 from scheduling.services.definitions.entries import CALENDAR, POOL, TASK
 from scheduling.services.definitions.fields import pool_fields, rule_fields, task_fields, write_plain
+from scheduling.services.shown_params import shown_params
 
 Plain = dict[str, Any]
 
@@ -61,12 +60,10 @@ def stored_calendar(calendar: Calendar) -> Plain:
 
 
 def without_secrets(plain: Plain) -> Plain:
-    """Return a task's definition with a mask for every param that its handler calls a secret."""
-    spec = catalogue.get(str(plain.get("handler", "")))
-    if spec is None or "params" not in plain:
+    """Return a task's definition with a mask for every param that is a secret, as far as is known."""
+    if "params" not in plain:
         return plain
-    schema = spec.params_schema()
-    return {**plain, "params": masked(plain["params"], schema, schema)}
+    return {**plain, "params": shown_params(str(plain.get("handler", "")), plain["params"])}
 
 
 def delayed(task: Task) -> bool:

@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils import timezone
@@ -15,7 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Namespace, User
 from accounts.permissions import permitted_namespaces, require
 from accounts.roles import Action
-from scheduling.domain.param_secrets import MASK, unmasked
+from scheduling.domain.param_secrets import unmasked
 from scheduling.models import Calendar, CalendarRule, Pool, Task
 from scheduling.services.calendars import find_rule_problems
 from scheduling.services.definitions.diff import ObjectChange, Outcome
@@ -218,14 +217,8 @@ def _plan_task(
         near = [known for _kind, space, known in calendars if space == entry.namespace]
         sentence = _("There is no calendar “%(name)s” in this namespace.") % {"name": name}
         plan.problems.append(entry.problem(sentence + _hint(name, near), field="calendars"))
-    masks = _masks(task.params)
     plan.problems += [
-        entry.problem(_("This secret is not in the file; write it."), field="params", path=path) for path in masks
-    ]
-    plan.problems += [
-        entry.problem(each.message, field=each.field, path=each.path)
-        for each in find_problems(task, calendars=used)
-        if not (masks and each.field == "params")
+        entry.problem(each.message, field=each.field, path=each.path) for each in find_problems(task, calendars=used)
     ]
     plan.tasks[entry.key], plan.calendars[entry.key] = task, used
     after = plain_task(task, entry.members)
@@ -234,14 +227,6 @@ def _plan_task(
 
 def _calendar_names(task: Task) -> list[str]:
     return [each.name for each in task.calendars.all()] if task.pk else []
-
-
-def _masks(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """Return the paths of the masks that stand where nothing is stored."""
-    if value == MASK:
-        return [path]
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [found for key, member in items for found in _masks(member, (*path, key))]
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

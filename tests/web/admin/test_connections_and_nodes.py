@@ -55,6 +55,23 @@ def test_a_mask_left_alone_keeps_the_password(root: Client, sales: Connection) -
     assert sales.url == URL
 
 
+@pytest.mark.parametrize("url", ["postgresql://app@corp:s3cret@db/sales", "postgresql://u:p@s3cret/%40:x@db/sales"])
+def test_a_mask_keeps_a_password_of_any_letters_and_nothing_beside_it_may_change(
+    root: Client, sales: Connection, url: str
+) -> None:
+    save(root, sales, url)
+    address = reverse("admin:workers_connection_change", args=[sales.pk])
+    shown = root.get(address).context["adminform"].form["url"].value()
+    assert "s3cret" not in shown
+
+    refused = save(root, sales, shown.replace("@db/", "@evil/"))
+    assert "Type the password again" in refused.context["adminform"].form.errors["url"][0]
+    assert save(root, sales, shown).status_code == 302
+
+    sales.refresh_from_db()
+    assert sales.url == url
+
+
 def test_a_stored_password_is_not_sent_to_another_server(root: Client, sales: Connection) -> None:
     response = save(root, sales, masked_url(URL).replace("db.example", "evil.example"))
 
@@ -91,6 +108,18 @@ def test_what_is_no_url_is_refused_beside_the_field(root: Client) -> None:
             f"mysql+pymysql://h/d?user=u&password={MASK}&charset=utf8",
         ),
         ("mssql+pyodbc:///?odbc_connect=DRIVER%3Dx%3BPWD%3Dp", f"mssql+pyodbc:///?odbc_connect={MASK}"),
+        (
+            "postgresql+psycopg://app@corp:S3cret@db.example/sales",
+            f"postgresql+psycopg://app@corp:{MASK}@db.example/sales",
+        ),
+        ("postgresql://u:a/b:c%40d?e@h:5432/d", f"postgresql://u:{MASK}@h:5432/d"),
+        ("postgresql://u:p@ss@w0rd@h/d?x=a@b", f"postgresql://u:{MASK}@h/d?x=a@b"),
+        ("postgresql://team/u:secret@h/d", f"postgresql://team/u:{MASK}@h/d"),
+        ("postgresql://u%3Ax:secret@h/d", f"postgresql://u%3Ax:{MASK}@h/d"),
+        ("postgresql://:secret@h/d", f"postgresql://:{MASK}@h/d"),
+        ("postgresql://u@h:5432/d", "postgresql://u@h:5432/d"),
+        ("postgresql://[::1]:5432/d", "postgresql://[::1]:5432/d"),
+        ("postgresql:///d?host=/run/pg&sslkey_password=p#x", f"postgresql:///d?host=/run/pg&sslkey_password={MASK}"),
     ],
 )
 def test_a_url_is_shown_without_what_is_secret_in_it(url: str, shown: str) -> None:

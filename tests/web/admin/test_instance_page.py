@@ -102,6 +102,16 @@ def test_rows_are_a_table_the_first_of_them_and_the_rest_is_in_the_download(root
     assert json.loads(root.get(address).content)["rows"] == rows
 
 
+@pytest.mark.parametrize(
+    ("columns", "heading"),
+    [(["=1+1", "n"], "'=1+1,n"), (["@a", "@a"], "'@a (1),'@a (2)"), ([-1, "-1"], "'-1 (1),'-1 (2)")],
+)
+def test_no_spreadsheet_takes_a_heading_for_a_formula(root: Client, columns: list[Any], heading: str) -> None:
+    execution = with_result({"columns": columns, "rows": [[1, 2]], "row_count": 1}).executions.get()
+    address = reverse("admin:workers_execution_result", args=[execution.pk])
+    assert root.get(address, {"as": "csv"}).content.decode("utf-8-sig").splitlines() == [heading, "1,2"]
+
+
 def test_json_folds_and_shows_nothing_as_html() -> None:
     html = folded({"a": [1, None, "<b>"], "<i>": {"deep": {}}})
     assert html.count("<details") == 3

@@ -251,6 +251,24 @@ def test_a_task_whose_handler_is_gone_can_be_opened_and_the_handler_is_named_on_
     assert "There is no handler “fax”" in errors(response)["handler"][0]
 
 
+def test_of_a_task_whose_handler_is_gone_only_the_keys_are_shown_and_no_mask_is_stored(root: Client) -> None:
+    params = {"number": "5550100", "pin": 4711, "deep": {"list": ["s3cret", ""]}}
+    task = make_task(name="old", handler="fax", params=params)
+    Task.objects.filter(pk=task.pk).update(params={**params, "number": "5550199"})
+    url = reverse("admin:scheduling_task_change", args=[task.pk])
+
+    page = root.get(url)
+    shown = page.context["adminform"].form["params"].value()
+    refused = root.post(url, fields("fax", name="old", params=shown))
+    pages = [page, refused, *(root.get(url.replace("change/", part)) for part in ("revisions/", "run_with/"))]
+
+    assert [each.status_code for each in pages] == [200] * 4
+    assert [secret for secret in ("55501", "4711", "s3cret") for each in pages if secret in each.content.decode()] == []
+    assert "number" in page.content.decode()
+    assert refused.context["adminform"].form.instance.params == {**params, "number": "5550199"}
+    assert Task.objects.get().params == {**params, "number": "5550199"}
+
+
 def test_the_saved_task_shows_its_next_five_fires(root: Client) -> None:
     task = make_task(trigger="cron", cron_expression="0 9 * * *", timezone="Asia/Shanghai")
 

@@ -93,7 +93,7 @@ def test_an_operator_runs_and_pauses_but_does_not_edit(operator: Client) -> None
 
 
 def test_nobody_creates_tasks_where_they_may_not(api: Client, stranger: Client) -> None:
-    assert stranger.post("tasks/", SOUND).status == 403
+    assert set(stranger.post("tasks/", SOUND).problems()) == {"namespace"}
     assert "namespace" in api.post("tasks/", {**SOUND, "namespace": "other"}).problems()
     assert stranger.post("tasks/", {**SOUND, "namespace": "other"}).created()["namespace"] == "other"
 
@@ -119,6 +119,19 @@ def test_a_connection_of_another_namespace_cannot_be_probed_by_its_name(stranger
     answers = [stranger.post("tasks/", {**sent, "name": str(n), "params": p}) for n, p in enumerate((params, missing))]
     assert answers[0].status == answers[1].status
     assert "warehouse" not in answers[1].text, "nor does the answer name it"
+
+
+@pytest.mark.parametrize(
+    ("path", "taken"), [("tasks/", SOUND), ("calendars/", {"name": "taken"}), ("pools/", {"name": "taken"})]
+)
+def test_what_the_default_namespace_holds_cannot_be_probed_by_naming_none(
+    api: Client, stranger: Client, path: str, taken: dict[str, Any]
+) -> None:
+    api.post(path, {**taken, "name": "taken"}).created()
+    answers = [stranger.post(path, {**taken, "name": name}) for name in ("taken", "free")]
+    assert answers[0].status == answers[1].status == 400
+    assert answers[0].text == answers[1].text
+    assert "or you may not see it" in answers[0].json["namespace"][0]
 
 
 def test_somebody_without_any_role_sees_empty_lists(history: None) -> None:
