@@ -31,7 +31,9 @@ def _rows(response: Any) -> list[Any]:
 
 def _lookups(model_admin: Any) -> list[tuple[str, str]]:
     columns = [field.name for field in model_admin.model._meta.fields if not field.is_relation]
-    by_column = [(f"{name}__{lookup}", "x") for name in columns for lookup in ("contains", "regex", "isnull")]
+    kinds = ("contains", "regex", "isnull")
+    # Each column in one way, and each way with some column: each request takes its time.
+    by_column = [(f"{name}__{kinds[place % len(kinds)]}", "x") for place, name in enumerate(columns)]
     relations = [(f"{field.name}__pk__gt", "0") for field in model_admin.model._meta.fields if field.is_relation]
     return [*by_column, *relations, (columns[-1], "\x00"), ("nonsense", "1"), ("nonsense__deep__er", "1")]
 
@@ -56,7 +58,7 @@ def test_nothing_in_the_address_of_a_list_is_a_server_error(root: Client, label:
     specs = root.get(address).context["cl"].filter_specs
     params = {"q", "p", "o", "e", "all", *(param for spec in specs for param in spec.expected_parameters())}
     for param in sorted(params):
-        for value in ("\x00", "(", "-1", "9" * 30, "'", "٣"):
+        for value in ("\x00", "(", "9" * 30):
             assert root.get(address, {param: value}).status_code in {200, 302}, (param, value)
 
 
