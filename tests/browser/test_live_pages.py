@@ -61,6 +61,29 @@ def test_the_page_of_a_task_shows_a_new_run_and_keeps_what_is_typed(open_page: O
     expect(page.locator('[name="name"]')).to_have_value("half a na")
 
 
+def test_the_focus_stays_on_the_same_action_when_a_link_before_it_goes(open_page: OpenPage) -> None:
+    claimed = running(task := free_task())
+    page = open_page(make_user(superuser=True))
+    page.goto(f"/admin/scheduling/task/{task.pk}/change/")
+    unfinished = page.locator(".rota-last")
+    expect(unfinished).to_have_count(1)
+    run_with = page.get_by_role("link", name="Run with")
+    run_with.focus()
+    end(claimed)
+    look_now(page)
+    expect(unfinished).to_have_count(0)
+    expect(run_with).to_be_focused()
+    # What is gone hands its focus to nothing.
+    again = running(task)
+    look_now(page)
+    expect(unfinished).to_have_count(1)
+    unfinished.focus()
+    end(again)
+    look_now(page)
+    expect(unfinished).to_have_count(0)
+    expect(page.locator("[data-live] :focus")).to_have_count(0)
+
+
 @pytest.mark.parametrize("path", ["taskinstance/", "task/{}/change/"])
 def test_a_page_whose_server_does_not_answer_says_so_in_words_until_it_does(open_page: OpenPage, path: str) -> None:
     task = free_task()
