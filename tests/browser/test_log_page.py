@@ -105,6 +105,61 @@ def test_a_long_log_opens_at_its_end_and_is_read_searched_filtered_and_linked(
     assert rows.count() < 100
 
 
+#: The numbers of the lines that are wholly in sight, after the page was drawn.
+IN_SIGHT = """async () => {
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const pane = document.querySelector(".rota-log-pane").getBoundingClientRect();
+  return [...document.querySelectorAll(".rota-log-rows > .rota-log-row")]
+    .filter((row) => row.getBoundingClientRect().top >= pane.top - 1)
+    .filter((row) => row.getBoundingClientRect().bottom <= pane.bottom + 1)
+    .filter((row) => !row.querySelector(".rota-log-coming"))
+    .map((row) => Number(row.querySelector(".rota-log-number").textContent));
+}"""
+
+SCROLL_THROUGH = """async () => {
+  const [box, seen] = [document.querySelector(".rota-log-box"), new Set()];
+  for (let at = 0; at < box.scrollHeight; at += 150) {
+    box.scrollTop = at;
+    (await (IN_SIGHT)()).forEach((number) => seen.add(number));
+  }
+  return [...seen];
+}""".replace("IN_SIGHT", IN_SIGHT)
+
+
+def test_lines_that_are_wrapped_are_all_reached_and_what_is_sought_is_in_sight(
+    conn: Connection, open_page: OpenPage
+) -> None:
+    execution = running_execution(conn)
+    hand = Hand(conn, execution)
+    hand.write("".join(f"line {number}: {'word ' * 100}\n" for number in range(1, 26)))
+    page = show(open_page, execution)
+
+    def in_sight() -> list[int]:
+        return list(page.evaluate(IN_SIGHT))
+
+    def sent_to(number: int) -> bool:
+        expect(page.locator(".rota-log-marked")).to_contain_text(f"line {number}:")
+        return number in in_sight()
+
+    wait_until(lambda: 25 in in_sight(), what="the end is in sight")
+    expect(page.locator('[data-log="follow"]')).to_have_attribute("aria-pressed", "true")
+    hand.write("".join(f"line {number}: {'word ' * 100}\n" for number in range(26, 61)))
+    wait_until(lambda: 60 in in_sight(), what="the new end is in sight")
+    page.fill('[data-log="jump"] input', "45")
+    page.keyboard.press("Enter")
+    assert sent_to(45)
+    page.fill('[data-log="search"] input', "line 52:")
+    page.keyboard.press("Enter")
+    assert sent_to(52)
+    page.evaluate("location.hash = '#L60'")
+    assert sent_to(60)
+    expect(page.locator('[data-log="follow"]')).to_have_attribute("aria-pressed", "false")
+    page.evaluate("location.hash = '#L3'")
+    assert sent_to(3)
+    assert set(page.evaluate(SCROLL_THROUGH)) == set(range(1, 61))
+    expect(page.locator('[data-log="follow"]')).to_have_attribute("aria-pressed", "true")
+
+
 def test_whatever_a_task_writes_is_text(conn: Connection, open_page: OpenPage) -> None:
     execution = running_execution(conn)
     hand = Hand(conn, execution)

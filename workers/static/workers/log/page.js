@@ -62,7 +62,7 @@ const start = (root) => {
   };
   const goTo = (number) => {
     view.marked = number - 1;
-    view.go(Math.max(0, store.place(number - 1) - Math.floor(view.fits / 3)));
+    view.aim(store.place(number - 1));
   };
   const linked = (number) => {
     view.marked = number;
