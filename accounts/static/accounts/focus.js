@@ -3,17 +3,21 @@
 
 const FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]";
 
+// Of these, a value is not what somebody typed, but what they stand for.
+const VALUED = new Set(["submit", "button", "checkbox", "radio"]);
+
 const sent = (form) => [...form.querySelectorAll("input[type=hidden]")]
   .filter((field) => field.name !== "csrfmiddlewaretoken")
   .map((field) => [field.name, field.value]);
 
 const identity = (element) => {
-  const form = element.closest("form");
+  // What a button does is what its form sends.
+  const form = element.localName === "button" ? element.closest("form") : null;
   // The same link in another section is another one; and what leads nowhere by itself is known by its section alone.
   const section = element.closest("[id], [aria-labelledby], [data-live-part]");
   return JSON.stringify([
     element.localName, element.getAttribute("href"), form?.getAttribute("action"), form && sent(form),
-    element.getAttribute("name"), element.localName === "button" ? element.value : null,
+    element.getAttribute("name"), VALUED.has(element.type) ? element.value : null,
     section?.id || section?.getAttribute("aria-labelledby") || section?.dataset.livePart,
   ]);
 };

@@ -27,6 +27,9 @@ for (const part of document.querySelectorAll("[data-live]")) {
     seconds: Number(part.dataset.liveSeconds) || 3,
     isBusy: () => false,
     // The server's own template, with every value escaped.
-    show: (read) => replace(part, [...read.body.childNodes].map((node) => document.adoptNode(node))),
+    show: (read) => {
+      replace(part, [...read.body.childNodes].map((node) => document.adoptNode(node)));
+      return true;
+    },
   });
 }
