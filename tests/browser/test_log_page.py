@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from scheduling.db import Connection
 from scheduling.services import run_task_now
@@ -158,6 +158,37 @@ def test_lines_that_are_wrapped_are_all_reached_and_what_is_sought_is_in_sight(
     assert sent_to(3)
     assert set(page.evaluate(SCROLL_THROUGH)) == set(range(1, 61))
     expect(page.locator('[data-log="follow"]')).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_search_knows_what_was_written_since_and_answers_what_was_asked_last(
+    conn: Connection, open_page: OpenPage
+) -> None:
+    execution = running_execution(conn)
+    hand = Hand(conn, execution)
+    hand.write("one word\nanother word\n")
+    page = show(open_page, execution)
+    rows, sought, count = page.locator(ROWS), page.locator('[data-log="search"] input'), page.locator("output")
+    expect(rows).to_have_count(2)
+    sought.fill("word")
+    sought.press("Enter")
+    expect(count).to_have_text("1 / 2")
+    hand.write("the last word\n")
+    expect(rows).to_have_count(3)
+    sought.press("Enter")
+    expect(count).to_have_text("2 / 3")
+    late: list[Route] = []
+    page.route("**/log/search/?text=one*", lambda route: late.append(route))
+    sought.fill("one")
+    sought.press("Enter")
+    wait_until(lambda: page.evaluate("1") and late, what="the first question is asked")
+    sought.fill("last")
+    sought.press("Enter")
+    expect(page.locator(".rota-log-marked")).to_contain_text("the last word")
+    with page.expect_request_finished():
+        late[0].continue_()
+    page.evaluate(IN_SIGHT)
+    expect(page.locator(".rota-log-marked")).to_contain_text("the last word")
+    expect(page.locator(".rota-log-marked mark")).to_have_text("last")
 
 
 def test_whatever_a_task_writes_is_text(conn: Connection, open_page: OpenPage) -> None:

@@ -185,6 +185,7 @@ const start = (root) => {
     find: (text, stream) => ask(`${api}log/search/?text=${encodeURIComponent(text)}&stream=${encodeURIComponent(stream)}`),
     go: goTo,
     stream: () => streams.value,
+    grown: () => store.after,
     sought: (text) => {
       view.sought = text;
       view.draw();
