@@ -60,6 +60,18 @@ def test_a_running_task_is_followed_live_until_it_ends(
     assert rows.nth(rows.count() - 2).locator(".rota-log-text").inner_text() == "5000"
 
 
+#: The numbers of the lines that are wholly in sight, after the page was drawn.
+IN_SIGHT = """async () => {
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const pane = document.querySelector(".rota-log-pane").getBoundingClientRect();
+  return [...document.querySelectorAll(".rota-log-rows > .rota-log-row")]
+    .filter((row) => row.getBoundingClientRect().top >= pane.top - 1)
+    .filter((row) => row.getBoundingClientRect().bottom <= pane.bottom + 1)
+    .filter((row) => !row.querySelector(".rota-log-coming"))
+    .map((row) => Number(row.querySelector(".rota-log-number").textContent));
+}"""
+
+
 def long_log(conn: Connection, *, lines: int = 60_000) -> Execution:
     """Chunks of a thousand lines; every tenth chunk is of the other stream."""
     execution = running_execution(conn)
@@ -74,9 +86,25 @@ def long_log(conn: Connection, *, lines: int = 60_000) -> Execution:
 def test_a_long_log_opens_at_its_end_and_is_read_searched_filtered_and_linked(
     conn: Connection, open_page: OpenPage
 ) -> None:
-    page = show(open_page, long_log(conn))
+    execution, page, asked = long_log(conn), open_page(make_user(superuser=True)), []
+
+    def without_one(route: Route) -> None:
+        asked.append(route.request.url)
+        answer = route.fetch()
+        chunks = [chunk for chunk in answer.json()["chunks"] if chunk["seq"] != 20]
+        route.fulfill(response=answer, json={**answer.json(), "chunks": chunks})
+
+    page.route("**/log/?after=*", without_one)
+    page.goto(f"/admin/workers/execution/{execution.pk}/log/")
     rows = page.locator(ROWS)
     expect(rows.last).to_contain_text("line 60000 of many")
+    page.fill('[data-log="jump"] input', "20500")
+    page.keyboard.press("Enter")
+    expect(page.locator(".rota-log-marked")).to_contain_text("This part of the log was removed.")
+    before = len(asked)
+    page.evaluate(IN_SIGHT)
+    page.evaluate(IN_SIGHT)
+    assert len(asked) == before, "what is gone was asked for again"
     page.fill('[data-log="jump"] input', "12345")
     page.keyboard.press("Enter")
     expect(page.locator(".rota-log-marked")).to_contain_text("line 12345 of many")
@@ -104,17 +132,6 @@ def test_a_long_log_opens_at_its_end_and_is_read_searched_filtered_and_linked(
     expect(rows.first).to_contain_text("line 1 of many")
     assert rows.count() < 100
 
-
-#: The numbers of the lines that are wholly in sight, after the page was drawn.
-IN_SIGHT = """async () => {
-  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-  const pane = document.querySelector(".rota-log-pane").getBoundingClientRect();
-  return [...document.querySelectorAll(".rota-log-rows > .rota-log-row")]
-    .filter((row) => row.getBoundingClientRect().top >= pane.top - 1)
-    .filter((row) => row.getBoundingClientRect().bottom <= pane.bottom + 1)
-    .filter((row) => !row.querySelector(".rota-log-coming"))
-    .map((row) => Number(row.querySelector(".rota-log-number").textContent));
-}"""
 
 SCROLL_THROUGH = """async () => {
   const [box, seen] = [document.querySelector(".rota-log-box"), new Set()];

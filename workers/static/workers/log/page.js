@@ -48,7 +48,17 @@ const start = (root) => {
   const box = find("box");
   let view = null;
   const store = new Store(
-    async (after, limit) => (await ask(`${api}log/?after=${after}&limit=${Math.min(limit, 500)}`)).chunks,
+    async (after, limit) => {
+      try {
+        return (await ask(`${api}log/?after=${after}&limit=${Math.min(limit, 500)}`)).chunks;
+      } catch (error) {
+        if (error.message === "404") {
+          // The execution was removed, and its log with it.
+          return [];
+        }
+        throw error;
+      }
+    },
     () => view.draw(),
   );
   const followButton = find("follow");

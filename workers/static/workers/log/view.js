@@ -263,9 +263,9 @@ export class View {
       this.fill(piece, span.text);
       place.append(piece);
     }
-    if (line.more) {
+    if (line.more || line.gone) {
       const more = document.createElement("em");
-      more.textContent = ` ${this.words.cut}`;
+      more.textContent = ` ${line.gone ? this.words.gone : this.words.cut}`;
       place.append(more);
     }
     return place;
