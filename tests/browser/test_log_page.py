@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
+from accounts.models import User
 from scheduling.db import Connection
 from scheduling.services import run_task_now
 from tests.browser.conftest import PHONE, OpenPage
@@ -177,13 +180,16 @@ def test_lines_that_are_wrapped_are_all_reached_and_what_is_sought_is_in_sight(
     expect(page.locator('[data-log="follow"]')).to_have_attribute("aria-pressed", "true")
 
 
-def test_a_search_knows_what_was_written_since_and_answers_what_was_asked_last(
+def test_a_log_that_grows_is_searched_as_it_is_now_and_its_times_are_those_of_the_readers_zone(
     conn: Connection, open_page: OpenPage
 ) -> None:
     execution = running_execution(conn)
     hand = Hand(conn, execution)
     hand.write("one word\nanother word\n")
-    page = show(open_page, execution)
+    reader = make_user(superuser=True)
+    User.objects.filter(pk=reader.pk).update(time_zone="Asia/Kathmandu")
+    page = open_page(reader, timezone_id="America/New_York")
+    page.goto(f"/admin/workers/execution/{execution.pk}/log/")
     rows, sought, count = page.locator(ROWS), page.locator('[data-log="search"] input'), page.locator("output")
     expect(rows).to_have_count(2)
     sought.fill("word")
@@ -206,6 +212,20 @@ def test_a_search_knows_what_was_written_since_and_answers_what_was_asked_last(
     page.evaluate(IN_SIGHT)
     expect(page.locator(".rota-log-marked")).to_contain_text("the last word")
     expect(page.locator(".rota-log-marked mark")).to_have_text("last")
+    begun = execution.started_at.astimezone(ZoneInfo("Asia/Kathmandu"))
+    hand.write("in the night\n", after=timedelta(hours=22))
+    hand.write("the next day\n", after=timedelta(hours=23))
+    expect(rows).to_have_count(5)
+    page.select_option('[data-log="times"]', label="Date and time, Asia/Kathmandu")
+    expect(rows.first.locator("time")).to_have_text(f"{begun:%Y-%m-%d %H:%M:%S}")
+    # An hour before the beginning can only be meant of the next day.
+    for wanted, line in ((begun + timedelta(minutes=1), "in the night"), (begun - timedelta(hours=1), "the next day")):
+        page.fill('[data-log="jump"] input', f"{wanted:%H:%M:%S}")
+        page.keyboard.press("Enter")
+        expect(page.locator(".rota-log-marked")).to_contain_text(line)
+    page.fill('[data-log="jump"] input', f"{begun:%Y-%m-%d %H:%M}")
+    page.keyboard.press("Enter")
+    expect(page.locator(".rota-log-marked")).to_contain_text("one word")
 
 
 def test_whatever_a_task_writes_is_text(conn: Connection, open_page: OpenPage) -> None:

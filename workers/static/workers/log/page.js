@@ -4,6 +4,7 @@ import { Search } from "./search.js";
 import { AWAY, Follower } from "./socket.js";
 import { Store } from "./store.js";
 import { View } from "./view.js";
+import { Zone } from "./zone.js";
 
 const PROGRESS = /^progress: ([\d.e+-]+)(?:\/([\d.e+-]+))?(?: \(\d+ %\))? ?(.*)$/;
 
@@ -83,7 +84,9 @@ const start = (root) => {
     }
     view.draw();
   };
-  view = new View(box, store, { words, started: Date.parse(root.dataset.started), moved: showFollowing, linked });
+  const started = Date.parse(root.dataset.started);
+  const zone = new Zone(root.dataset.zone);
+  view = new View(box, store, { words, started, zone, moved: showFollowing, linked });
 
   const progress = find("progress");
   const showProgress = (chunk) => {
@@ -155,6 +158,7 @@ const start = (root) => {
     view.draw();
   });
   const times = find("times");
+  times.querySelector("[value=clock]").textContent += `, ${zone.name}`;
   times.value = remembered("times", "off");
   view.times = times.value || "off";
   times.addEventListener("change", () => {
@@ -163,26 +167,19 @@ const start = (root) => {
     view.draw();
   });
   const jump = find("jump");
+  jump.querySelector("input").title = zone.name;
   jump.addEventListener("submit", (event) => {
     event.preventDefault();
     const input = jump.querySelector("input");
     const wanted = input.value.trim();
-    const hours = /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/.exec(wanted);
     if (notice.textContent === words.jump) {
       say("");
     }
-    let moment = NaN;
     if (/^#?L?\d+$/i.test(wanted)) {
       goTo(Number(wanted.replace(/\D/g, "")));
       return;
     }
-    if (hours) {
-      const day = new Date(Date.parse(root.dataset.started));
-      day.setHours(Number(hours[1]), Number(hours[2]), Number(hours[3] || 0), 0);
-      moment = day.getTime();
-    } else {
-      moment = Date.parse(wanted);
-    }
+    const moment = zone.read(wanted, started);
     if (Number.isNaN(moment)) {
       say(words.jump);
       return;

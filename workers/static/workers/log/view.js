@@ -8,11 +8,6 @@ const TALLEST = 8000000;
 
 const pad = (number, width = 2) => String(number).padStart(width, "0");
 
-const clock = (at) => {
-  const moment = new Date(at);
-  return `${moment.getFullYear()}-${pad(moment.getMonth() + 1)}-${pad(moment.getDate())} ${pad(moment.getHours())}:${pad(moment.getMinutes())}:${pad(moment.getSeconds())}`;
-};
-
 const since = (at, start) => {
   const seconds = Math.max(0, Math.floor((at - start) / 1000));
   const hours = Math.floor(seconds / 3600);
@@ -20,9 +15,9 @@ const since = (at, start) => {
 };
 
 export class View {
-  // box: the scroller; words: texts; started: when the execution began, in ms
-  constructor(box, store, { words, started, moved, linked }) {
-    Object.assign(this, { box, store, words, started, moved, linked });
+  // box: the scroller; words: texts; started: when the execution began, in ms; zone: a Zone
+  constructor(box, store, { words, started, zone, moved, linked }) {
+    Object.assign(this, { box, store, words, started, zone, moved, linked });
     this.spacer = box.querySelector(".rota-log-spacer");
     this.pane = box.querySelector(".rota-log-pane");
     this.rows = box.querySelector(".rota-log-rows");
@@ -239,7 +234,8 @@ export class View {
     if (this.times !== "off") {
       const time = document.createElement("time");
       time.dateTime = new Date(line.at).toISOString();
-      time.textContent = this.times === "clock" ? clock(line.at) : since(line.at, this.started);
+      time.title = `${this.zone.clock(line.at)}, ${this.zone.name}`;
+      time.textContent = this.times === "clock" ? this.zone.clock(line.at) : since(line.at, this.started);
       row.append(time);
     }
     const stream = document.createElement("span");
