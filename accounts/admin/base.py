@@ -235,11 +235,12 @@ class LedgerAdmin(RoleAwareAdmin):
         return response
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Return the groups without fields that have nothing to say about this row."""
-        return [
+        """Return the groups without fields that say nothing about this row; a group of such alone is left out."""
+        groups = [
             (title, {**options, "fields": [name for name in options["fields"] if self._speaks(name, obj)]})
             for title, options in super().get_fieldsets(request, obj)
         ]
+        return [(title, options) for title, options in groups if options["fields"]]
 
     def _speaks(self, name: str, obj: Any) -> bool:
         return obj is None or name not in self.only_with or bool(getattr(obj, self.only_with[name]))

@@ -243,7 +243,7 @@ def test_the_filters_of_a_list_open_by_keys_and_esc_leads_back(open_page: OpenPa
     expect(button).to_be_focused()
 
 
-def test_the_side_bar_of_a_phone_opens_by_keys_and_esc_leads_back(open_page: OpenPage, conn: Connection) -> None:
+def test_the_side_bar_of_a_phone_opens_and_closes_by_keys_and_leads_back(open_page: OpenPage, conn: Connection) -> None:
     page = open_page(make_user(superuser=True), viewport=PHONE)
     page.goto("/admin/")
     button = page.get_by_role("button", name="Side bar")
@@ -252,5 +252,9 @@ def test_the_side_bar_of_a_phone_opens_by_keys_and_esc_leads_back(open_page: Ope
     expect(page.get_by_role("link", name="Fleet calendar")).to_be_visible()
     wait_until(lambda: focused(page, "#nav-sidebar-inner"), what="the focus is in the side bar")
     page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Fleet calendar")).to_be_hidden()
+    expect(button).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Close").press("Enter")
     expect(page.get_by_role("link", name="Fleet calendar")).to_be_hidden()
     expect(button).to_be_focused()

@@ -61,6 +61,29 @@ def test_the_page_of_a_task_shows_a_new_run_and_keeps_what_is_typed(open_page: O
     expect(page.locator('[name="name"]')).to_have_value("half a na")
 
 
+def test_the_focus_stays_on_the_same_action_when_a_link_before_it_goes(open_page: OpenPage) -> None:
+    claimed = running(task := free_task())
+    page = open_page(make_user(superuser=True))
+    page.goto(f"/admin/scheduling/task/{task.pk}/change/")
+    unfinished = page.locator(".rota-last")
+    expect(unfinished).to_have_count(1)
+    run_with = page.get_by_role("link", name="Run with")
+    run_with.focus()
+    end(claimed)
+    look_now(page)
+    expect(unfinished).to_have_count(0)
+    expect(run_with).to_be_focused()
+    # What is gone hands its focus to nothing.
+    again = running(task)
+    look_now(page)
+    expect(unfinished).to_have_count(1)
+    unfinished.focus()
+    end(again)
+    look_now(page)
+    expect(unfinished).to_have_count(0)
+    expect(page.locator("[data-live] :focus")).to_have_count(0)
+
+
 @pytest.mark.parametrize("path", ["taskinstance/", "task/{}/change/"])
 def test_a_page_whose_server_does_not_answer_says_so_in_words_until_it_does(open_page: OpenPage, path: str) -> None:
     task = free_task()
@@ -122,6 +145,50 @@ def test_a_new_row_comes_without_a_reload_and_can_be_chosen(open_page: OpenPage)
     page.locator("#action-toggle").check()
     expect(page.locator("input.action-select:checked")).to_have_count(2)
     expect(page.locator(".action-counter")).to_have_text("2 of 2 selected")
+
+
+#: Nothing is asked for after a pause, only when something happened; and the next answer is held back on demand.
+ONLY_WHEN_TOLD = """
+const [wait, ask] = [window.setTimeout, window.fetch];
+window.setTimeout = (what, pause) => (pause > 1500 ? 0 : wait(what, pause));
+window.held = Promise.resolve();
+window.hold = () => { window.held = new Promise((done) => { window.release = done; }); };
+window.answered = 0;
+window.fetch = async (...asked) => {
+  const answer = await ask(...asked);
+  window.answered += 1;
+  await window.held;
+  return answer;
+};
+"""
+
+
+def test_rows_come_and_go_around_the_one_with_the_focus_also_while_an_answer_is_under_way(open_page: OpenPage) -> None:
+    first, second = running(), running()
+    page = open_page(make_user(superuser=True))
+    page.add_init_script(ONLY_WHEN_TOLD)
+    page.route_web_socket("**/ws/**", lambda _socket: None)
+    page.goto("/admin/scheduling/taskinstance/?state=running")
+    rows = page.locator("tr.data-row")
+    expect(rows).to_have_count(2)
+    page.evaluate("window.stayed = true")
+    focused = page.get_by_role("link", name=f"#{second.instance_id}", exact=True)
+    focused.focus()
+    # As many rows as before, but others.
+    end(first)
+    third = running()
+    look_now(page)
+    expect(rows.first).to_contain_text(f"#{third.instance_id}")
+    expect(focused).to_be_focused()
+    before = page.evaluate("hold() ?? answered")
+    look_now(page)
+    wait_until(lambda: page.evaluate("answered") > before, what="the page has asked")
+    running()
+    look_now(page)
+    page.evaluate("release()")
+    expect(rows).to_have_count(3)
+    expect(focused).to_be_focused()
+    assert page.evaluate("window.stayed"), "the page was loaded anew"
 
 
 def test_what_is_unfolded_stays_so(open_page: OpenPage) -> None:

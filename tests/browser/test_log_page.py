@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
+from accounts.models import User
 from scheduling.db import Connection
 from scheduling.services import run_task_now
 from tests.browser.conftest import PHONE, OpenPage
@@ -60,6 +63,18 @@ def test_a_running_task_is_followed_live_until_it_ends(
     assert rows.nth(rows.count() - 2).locator(".rota-log-text").inner_text() == "5000"
 
 
+#: The numbers of the lines that are wholly in sight, after the page was drawn.
+IN_SIGHT = """async () => {
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const pane = document.querySelector(".rota-log-pane").getBoundingClientRect();
+  return [...document.querySelectorAll(".rota-log-rows > .rota-log-row")]
+    .filter((row) => row.getBoundingClientRect().top >= pane.top - 1)
+    .filter((row) => row.getBoundingClientRect().bottom <= pane.bottom + 1)
+    .filter((row) => !row.querySelector(".rota-log-coming"))
+    .map((row) => Number(row.querySelector(".rota-log-number").textContent));
+}"""
+
+
 def long_log(conn: Connection, *, lines: int = 60_000) -> Execution:
     """Chunks of a thousand lines; every tenth chunk is of the other stream."""
     execution = running_execution(conn)
@@ -74,9 +89,25 @@ def long_log(conn: Connection, *, lines: int = 60_000) -> Execution:
 def test_a_long_log_opens_at_its_end_and_is_read_searched_filtered_and_linked(
     conn: Connection, open_page: OpenPage
 ) -> None:
-    page = show(open_page, long_log(conn))
+    execution, page, asked = long_log(conn), open_page(make_user(superuser=True)), []
+
+    def without_one(route: Route) -> None:
+        asked.append(route.request.url)
+        answer = route.fetch()
+        chunks = [chunk for chunk in answer.json()["chunks"] if chunk["seq"] != 20]
+        route.fulfill(response=answer, json={**answer.json(), "chunks": chunks})
+
+    page.route("**/log/?after=*", without_one)
+    page.goto(f"/admin/workers/execution/{execution.pk}/log/")
     rows = page.locator(ROWS)
     expect(rows.last).to_contain_text("line 60000 of many")
+    page.fill('[data-log="jump"] input', "20500")
+    page.keyboard.press("Enter")
+    expect(page.locator(".rota-log-marked")).to_contain_text("This part of the log was removed.")
+    before = len(asked)
+    page.evaluate(IN_SIGHT)
+    page.evaluate(IN_SIGHT)
+    assert len(asked) == before, "what is gone was asked for again"
     page.fill('[data-log="jump"] input', "12345")
     page.keyboard.press("Enter")
     expect(page.locator(".rota-log-marked")).to_contain_text("line 12345 of many")
@@ -103,6 +134,98 @@ def test_a_long_log_opens_at_its_end_and_is_read_searched_filtered_and_linked(
     page.keyboard.press("Home")
     expect(rows.first).to_contain_text("line 1 of many")
     assert rows.count() < 100
+
+
+SCROLL_THROUGH = """async () => {
+  const [box, seen] = [document.querySelector(".rota-log-box"), new Set()];
+  for (let at = 0; at < box.scrollHeight; at += 150) {
+    box.scrollTop = at;
+    (await (IN_SIGHT)()).forEach((number) => seen.add(number));
+  }
+  return [...seen];
+}""".replace("IN_SIGHT", IN_SIGHT)
+
+
+def test_lines_that_are_wrapped_are_all_reached_and_what_is_sought_is_in_sight(
+    conn: Connection, open_page: OpenPage
+) -> None:
+    execution = running_execution(conn)
+    hand = Hand(conn, execution)
+    hand.write("".join(f"line {number}: {'word ' * 100}\n" for number in range(1, 26)))
+    page = show(open_page, execution)
+
+    def in_sight() -> list[int]:
+        return list(page.evaluate(IN_SIGHT))
+
+    def sent_to(number: int) -> bool:
+        expect(page.locator(".rota-log-marked")).to_contain_text(f"line {number}:")
+        return number in in_sight()
+
+    wait_until(lambda: 25 in in_sight(), what="the end is in sight")
+    expect(page.locator('[data-log="follow"]')).to_have_attribute("aria-pressed", "true")
+    hand.write("".join(f"line {number}: {'word ' * 100}\n" for number in range(26, 61)))
+    wait_until(lambda: 60 in in_sight(), what="the new end is in sight")
+    page.fill('[data-log="jump"] input', "45")
+    page.keyboard.press("Enter")
+    assert sent_to(45)
+    page.fill('[data-log="search"] input', "line 52:")
+    page.keyboard.press("Enter")
+    assert sent_to(52)
+    page.evaluate("location.hash = '#L60'")
+    assert sent_to(60)
+    expect(page.locator('[data-log="follow"]')).to_have_attribute("aria-pressed", "false")
+    page.evaluate("location.hash = '#L3'")
+    assert sent_to(3)
+    assert set(page.evaluate(SCROLL_THROUGH)) == set(range(1, 61))
+    expect(page.locator('[data-log="follow"]')).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_log_that_grows_is_searched_as_it_is_now_and_its_times_are_those_of_the_readers_zone(
+    conn: Connection, open_page: OpenPage
+) -> None:
+    execution = running_execution(conn)
+    hand = Hand(conn, execution)
+    hand.write("one word\nanother word\n")
+    reader = make_user(superuser=True)
+    User.objects.filter(pk=reader.pk).update(time_zone="Asia/Kathmandu")
+    page = open_page(reader, timezone_id="America/New_York")
+    page.goto(f"/admin/workers/execution/{execution.pk}/log/")
+    rows, sought, count = page.locator(ROWS), page.locator('[data-log="search"] input'), page.locator("output")
+    expect(rows).to_have_count(2)
+    sought.fill("word")
+    sought.press("Enter")
+    expect(count).to_have_text("1 / 2")
+    hand.write("the last word\n")
+    expect(rows).to_have_count(3)
+    sought.press("Enter")
+    expect(count).to_have_text("2 / 3")
+    late: list[Route] = []
+    page.route("**/log/search/?text=one*", lambda route: late.append(route))
+    sought.fill("one")
+    sought.press("Enter")
+    wait_until(lambda: page.evaluate("1") and late, what="the first question is asked")
+    sought.fill("last")
+    sought.press("Enter")
+    expect(page.locator(".rota-log-marked")).to_contain_text("the last word")
+    with page.expect_request_finished():
+        late[0].continue_()
+    page.evaluate(IN_SIGHT)
+    expect(page.locator(".rota-log-marked")).to_contain_text("the last word")
+    expect(page.locator(".rota-log-marked mark")).to_have_text("last")
+    begun = execution.started_at.astimezone(ZoneInfo("Asia/Kathmandu"))
+    hand.write("in the night\n", after=timedelta(hours=22))
+    hand.write("the next day\n", after=timedelta(hours=23))
+    expect(rows).to_have_count(5)
+    page.select_option('[data-log="times"]', label="Date and time, Asia/Kathmandu")
+    expect(rows.first.locator("time")).to_have_text(f"{begun:%Y-%m-%d %H:%M:%S}")
+    # An hour before the beginning can only be meant of the next day.
+    for wanted, line in ((begun + timedelta(minutes=1), "in the night"), (begun - timedelta(hours=1), "the next day")):
+        page.fill('[data-log="jump"] input', f"{wanted:%H:%M:%S}")
+        page.keyboard.press("Enter")
+        expect(page.locator(".rota-log-marked")).to_contain_text(line)
+    page.fill('[data-log="jump"] input', f"{begun:%Y-%m-%d %H:%M}")
+    page.keyboard.press("Enter")
+    expect(page.locator(".rota-log-marked")).to_contain_text("one word")
 
 
 def test_whatever_a_task_writes_is_text(conn: Connection, open_page: OpenPage) -> None:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -182,13 +183,13 @@ class Hand:
     def __init__(self, conn: Connection, execution: Execution) -> None:
         self._conn, self._execution, self._seq = conn, execution, 0
 
-    def write(self, *texts: str, stream: str = "stdout") -> None:
-        """Store chunks."""
+    def write(self, *texts: str, stream: str = "stdout", after: timedelta = timedelta()) -> None:
+        """Store chunks, written so long after the start."""
         e = self._execution
         store_log(
             self._conn,
             [
-                Chunk(e.pk, e.scheduled_for, e.namespace_id, self._seq + n, stream, e.started_at, text)
+                Chunk(e.pk, e.scheduled_for, e.namespace_id, self._seq + n, stream, e.started_at + after, text)
                 for n, text in enumerate(texts)
             ],
         )

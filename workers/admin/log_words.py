@@ -13,6 +13,7 @@ def log_words() -> dict[str, str]:
         "copied": _("The link to this line was copied."),
         "link": _("Copy a link to this line"),
         "cut": _("… the line goes on; the download has all of it."),
+        "gone": _("This part of the log was removed."),
         "jump": _("Give the number of a line, a time such as 14:30:00, or a date and a time."),
         "lost": _("The connection was lost. Trying again in %(seconds)s s; nothing will be missing."),
         "away": _("The database does not answer. Trying again in %(seconds)s s; nothing will be missing."),

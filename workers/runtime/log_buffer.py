@@ -63,6 +63,8 @@ class LogBuffer:
         self._head_left = conf.log_head_bytes
         self._tail_bytes = 0
         self._cut_bytes = 0
+        # Whoever follows the log was told that nothing more comes until the end.
+        self._told = False
 
     def write(self, stream: str, text: str) -> None:
         """Append ``text``, which PostgreSQL can store, to ``stream``."""
@@ -77,14 +79,25 @@ class LogBuffer:
                     self._append(stream, now, text[start : start + limit])
 
     def take(self, *, final: bool = False) -> list[Chunk]:
-        """Hand over what is to be stored now; with ``final`` everything, the tail included."""
+        """Hand over what is to be stored now; with ``final`` everything, the tail included.
+
+        When the head is full, a note says so to whoever follows the log; notes have moments that keep those of the
+        chunks in order.
+        """
         with self._lock:
             blocks, self._pending = self._pending, deque()
             chunks = [self._chunk(block.stream, block.at, block.text.getvalue()) for block in blocks]
+            if self._tail and not final and not self._told:
+                self._told = True
+                head, tail = self._conf.log_head_bytes, self._conf.log_tail_bytes
+                told = (
+                    f"\n… after {head} bytes: of what follows, the last {tail} bytes come with the end of the task …\n"
+                )
+                chunks.append(self._chunk(NOTE, self._tail[0].at, told))
             if final:
                 if self._cut_bytes:
                     mark = f"\n… {self._cut_bytes} bytes left out here …\n"
-                    chunks.append(self._chunk(NOTE, self._clock.now(), mark))
+                    chunks.append(self._chunk(NOTE, self._tail[0].at, mark))
                 chunks.extend(self._chunk(block.stream, block.at, block.text.getvalue()) for block in self._tail)
                 self._tail.clear()
                 self._tail_bytes = self._cut_bytes = 0

@@ -1,15 +1,14 @@
 // Parts of a page that follow what happens: <div data-live="ADDRESS" data-live-seconds="3">…</div> is filled with what
 // the address answers. What is unfolded, focused or scrolled in it stays so.
 
+import { keepFocus } from "./focus.js";
 import { poll } from "./poll.js";
-
-const FOCUSABLE = "a[href], button, input:not([type=hidden]), summary, [tabindex]";
 
 const all = (part, selector) => [...part.querySelectorAll(selector)];
 
 const replace = (part, nodes) => {
   const folds = all(part, "details").map((fold) => fold.open);
-  const focused = all(part, FOCUSABLE).indexOf(document.activeElement);
+  const focusAgain = keepFocus(part);
   const scrolled = all(part, ".rota-scroll").map((each) => [each.scrollLeft, each.scrollTop]);
   part.replaceChildren(...nodes);
   const now = all(part, "details");
@@ -19,9 +18,7 @@ const replace = (part, nodes) => {
   all(part, ".rota-scroll").forEach((each, place) => {
     [each.scrollLeft, each.scrollTop] = scrolled[place] ?? [0, 0];
   });
-  if (focused >= 0) {
-    all(part, FOCUSABLE)[focused]?.focus({ preventScroll: true });
-  }
+  focusAgain(part);
 };
 
 for (const part of document.querySelectorAll("[data-live]")) {
@@ -30,6 +27,9 @@ for (const part of document.querySelectorAll("[data-live]")) {
     seconds: Number(part.dataset.liveSeconds) || 3,
     isBusy: () => false,
     // The server's own template, with every value escaped.
-    show: (read) => replace(part, [...read.body.childNodes].map((node) => document.adoptNode(node))),
+    show: (read) => {
+      replace(part, [...read.body.childNodes].map((node) => document.adoptNode(node)));
+      return true;
+    },
   });
 }

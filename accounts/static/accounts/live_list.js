@@ -1,9 +1,16 @@
 // The rows of a list follow what happens, as long as none of them is chosen for an action.
 
+import { keepFocus } from "./focus.js";
 import { poll } from "./poll.js";
 
 const ROWS = "#result_list > tbody";
 const CHOSEN = "input.action-select:checked, .action-toggle:checked";
+
+// What a row is about: the object's number, or the page that it leads to.
+const about = (row) => row.querySelector("input.action-select")?.value ?? row.querySelector("a[href]")?.getAttribute("href");
+
+const isLike = (row, fresh) =>
+  about(row) === about(fresh) && row.querySelectorAll("td, th").length === fresh.querySelectorAll("td, th").length;
 
 const update = (row, fresh) => {
   const [cells, now] = [row, fresh].map((each) => [...each.querySelectorAll("tr.data-row > *")]);
@@ -13,7 +20,9 @@ const update = (row, fresh) => {
       // The box itself stays, for whoever listens to it.
       box.value = now[place].querySelector("input.action-select").value;
     } else if (cell.innerHTML !== now[place].innerHTML) {
+      const focusAgain = keepFocus(cell);
       cell.replaceChildren(...[...now[place].childNodes].map((node) => document.adoptNode(node)));
+      focusAgain(cell);
     }
   });
 };
@@ -30,19 +39,25 @@ const watchBoxes = (boxes, parent) => {
 const start = (part) => {
   const show = (read) => {
     const [rows, fresh] = [part, read].map((each) => [...each.querySelectorAll(ROWS)]);
-    const alike = rows.every((row, place) => row.querySelectorAll("td, th").length === fresh[place]?.querySelectorAll("td, th").length);
-    if (rows.length === fresh.length && alike) {
+    if (rows.length === fresh.length && rows.every((row, place) => isLike(row, fresh[place]))) {
       rows.forEach((row, place) => update(row, fresh[place]));
-    } else if (!part.contains(document.activeElement)) {
-      const parent = part.closest(".result-list-wrapper");
-      if (rows.length && fresh.length && parent && window.Actions) {
-        part.replaceChildren(...[...read.body.childNodes].map((node) => document.adoptNode(node)));
-        watchBoxes(part.querySelectorAll("tr input.action-select"), parent);
-      } else {
-        // The first row, or none any more: what stands around the list changes, too.
-        window.location.reload();
-      }
+      return true;
     }
+    const parent = part.closest(".result-list-wrapper");
+    if (rows.length && fresh.length && parent && window.Actions) {
+      const focusAgain = keepFocus(part);
+      part.replaceChildren(...[...read.body.childNodes].map((node) => document.adoptNode(node)));
+      watchBoxes(part.querySelectorAll("tr input.action-select"), parent);
+      // After the theme has put the new table into a scroller, which takes the focus from what it moves.
+      queueMicrotask(() => focusAgain(part));
+      return true;
+    }
+    if (part.contains(document.activeElement)) {
+      return false;
+    }
+    // The first row, or none any more: what stands around the list changes, too.
+    window.location.reload();
+    return true;
   };
   poll(part, {
     address: window.location.href,

@@ -31,12 +31,14 @@ const isSelecting = (part) => {
   return selection !== null && !selection.isCollapsed && part.contains(selection.anchorNode);
 };
 
-// Calls show(document) with each answer that differs from the one before; isBusy() puts it off. "Rota-Live: ended" in an
-// answer says that nothing will change any more: the page is loaded once more, to be shown whole.
+// Calls show(document) with each answer that differs from the one that was shown last, which show() is by returning
+// true; isBusy() puts it off. "Rota-Live: ended" in an answer says that nothing will change any more: the page is loaded
+// once more, to be shown whole.
 export const poll = (part, { address, seconds, isBusy, show }) => {
   let last = null;
   let timer = 0;
   let asking = false;
+  let again = false;
   let failures = 0;
   let askedAt = 0;
 
@@ -61,18 +63,18 @@ export const poll = (part, { address, seconds, isBusy, show }) => {
       return;
     }
     const said = withoutTokens(html);
-    if (said !== last && !busy()) {
+    if (said !== last && !busy() && show(new DOMParser().parseFromString(html, "text/html"))) {
       last = said;
-      show(new DOMParser().parseFromString(html, "text/html"));
     }
   };
 
   const ask = async () => {
-    if (asking || busy()) {
+    if (busy()) {
       inAWhile();
       return;
     }
     asking = true;
+    again = false;
     askedAt = Date.now();
     let silence = "";
     let patient = false;
@@ -90,10 +92,17 @@ export const poll = (part, { address, seconds, isBusy, show }) => {
     }
     say(part, patient ? "" : silence);
     asking = false;
-    inAWhile();
+    (again ? soon : inAWhile)();
   };
 
-  const soon = () => later(Math.max(0, askedAt + SOONEST - Date.now()));
+  const soon = () => {
+    if (asking) {
+      // What was asked for may have been read before this happened.
+      again = true;
+    } else {
+      later(Math.max(0, askedAt + SOONEST - Date.now()));
+    }
+  };
   document.addEventListener("rota:changed", soon);
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) {

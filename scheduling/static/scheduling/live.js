@@ -3,6 +3,7 @@
 // place where a push brings the page up to date at once. Without this script the page stays as it was opened.
 
 import { listen } from "../accounts/changes.js";
+import { keepFocus } from "../accounts/focus.js";
 
 const SECONDS = 5;
 // Every so many times everything is fetched; in between only what `data-live-light` asks for.
@@ -10,7 +11,6 @@ const FULL_EVERY = 4;
 const LONGEST_WAIT_SECONDS = 60;
 const TIMEOUT_SECONDS = 12;
 const LEAST_DISTANCE_SECONDS = 1;
-const FOCUSABLE = "a[href], button, summary, [tabindex]";
 
 class LiveRegion {
   constructor(root, notice) {
@@ -116,14 +116,12 @@ function replace(stale, fresh) {
     fresh.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
   }
   const scrolled = [...stale.querySelectorAll(".rota-scroll")].map((each) => [each.scrollLeft, each.scrollTop]);
-  const place = [...stale.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
+  const focusAgain = keepFocus(stale);
   stale.replaceWith(fresh);
   [...fresh.querySelectorAll(".rota-scroll")].forEach((each, number) => {
     [each.scrollLeft, each.scrollTop] = scrolled[number] || [0, 0];
   });
-  if (place >= 0) {
-    [...fresh.querySelectorAll(FOCUSABLE)][place]?.focus({ preventScroll: true });
-  }
+  focusAgain(fresh);
 }
 
 const notice = document.querySelector("[data-live-notice]");

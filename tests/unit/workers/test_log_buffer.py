@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -33,15 +35,15 @@ CONF = WorkersConf(
 )
 
 
-class FixedClock:
-    """Always the same moment."""
+@dataclass(frozen=True)
+class CalledClock:
+    """Tells the moment that a function gives."""
 
-    def now(self) -> datetime:
-        return MOMENT
+    now: Callable[[], datetime]
 
 
-def buffer(**over: object) -> LogBuffer:
-    return LogBuffer(CLAIMED, FixedClock(), replace(CONF, **over))  # type: ignore[arg-type] # a test's shorthand
+def buffer(*, clock: Callable[[], datetime] = lambda: MOMENT, **over: object) -> LogBuffer:
+    return LogBuffer(CLAIMED, CalledClock(clock), replace(CONF, **over))  # type: ignore[arg-type] # a test's shorthand
 
 
 def text_of(chunks: list[Chunk], stream: str) -> str:
@@ -80,7 +82,7 @@ def test_a_log_that_is_too_long_keeps_head_and_tail_and_marks_the_cut() -> None:
     lines = [f"line {number:05}\n" for number in range(1000)]
     for line in lines:
         log.write("stdout", line)
-    chunks = log.take() + log.take(final=True)
+    chunks = log.take(final=True)
     whole = "".join(chunk.body for chunk in chunks)
     assert whole.startswith("".join(lines[:80]))
     assert whole.endswith("".join(lines[-40:]))
@@ -88,6 +90,23 @@ def test_a_log_that_is_too_long_keeps_head_and_tail_and_marks_the_cut() -> None:
     cut = sum(len(line) for line in lines) - len(text_of(chunks, "stdout"))
     assert f"{cut} bytes left out" in note.body
     assert len(text_of(chunks, "stdout")) <= 1000 + 500 + 64
+
+
+def test_a_log_that_goes_on_past_its_head_says_once_that_the_rest_comes_at_the_end_and_its_moments_are_in_order() -> (
+    None
+):
+    seconds = count()
+    log = buffer(clock=lambda: MOMENT + timedelta(seconds=next(seconds)))
+    chunks: list[Chunk] = []
+    for _ in range(3):
+        for number in range(100):
+            log.write("stdout", f"line {number:05}\n")
+        chunks += log.take()
+    assert ["last 500 bytes come with the end" in chunk.body for chunk in chunks if chunk.stream == NOTE] == [True]
+    assert chunks[-1].stream == NOTE
+    chunks += log.take(final=True)
+    assert [chunk.at for chunk in chunks] == sorted(chunk.at for chunk in chunks)
+    assert "bytes left out" in [chunk.body for chunk in chunks if chunk.stream == NOTE][-1]
 
 
 def test_taking_twice_gives_nothing_twice() -> None:

@@ -148,6 +148,17 @@ def test_a_task_leads_to_its_instances_these_to_executions_and_those_to_logs(roo
     assert log_url in root.get(execution_url).content.decode()
 
 
+@pytest.mark.parametrize(
+    ("over", "said"), [({"reason": "nonzero_exit"}, True), ({"state": "running", "finished_at": None}, False)]
+)
+def test_what_became_of_an_execution_has_a_heading_once_there_is_something_below_it(
+    root: Client, over: dict[str, Any], said: bool
+) -> None:
+    execution = make_execution(make_instance(make_task(), state="failed"), **over)
+    page = root.get(reverse("admin:workers_execution_change", args=[execution.pk])).content.decode()
+    assert ("What became of it" in page) is said
+
+
 @pytest.mark.parametrize("model", ["scheduling_taskinstance", "workers_execution", "workers_node"])
 def test_what_happened_cannot_be_added_changed_or_deleted(root: Client, model: str) -> None:
     execution = make_execution(make_instance(make_task()))

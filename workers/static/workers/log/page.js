@@ -4,6 +4,7 @@ import { Search } from "./search.js";
 import { AWAY, Follower } from "./socket.js";
 import { Store } from "./store.js";
 import { View } from "./view.js";
+import { Zone } from "./zone.js";
 
 const PROGRESS = /^progress: ([\d.e+-]+)(?:\/([\d.e+-]+))?(?: \(\d+ %\))? ?(.*)$/;
 
@@ -48,7 +49,17 @@ const start = (root) => {
   const box = find("box");
   let view = null;
   const store = new Store(
-    async (after, limit) => (await ask(`${api}log/?after=${after}&limit=${Math.min(limit, 500)}`)).chunks,
+    async (after, limit) => {
+      try {
+        return (await ask(`${api}log/?after=${after}&limit=${Math.min(limit, 500)}`)).chunks;
+      } catch (error) {
+        if (error.message === "404") {
+          // The execution was removed, and its log with it.
+          return [];
+        }
+        throw error;
+      }
+    },
     () => view.draw(),
   );
   const followButton = find("follow");
@@ -62,7 +73,7 @@ const start = (root) => {
   };
   const goTo = (number) => {
     view.marked = number - 1;
-    view.go(Math.max(0, store.place(number - 1) - Math.floor(view.fits / 3)));
+    view.aim(store.place(number - 1));
   };
   const linked = (number) => {
     view.marked = number;
@@ -73,7 +84,9 @@ const start = (root) => {
     }
     view.draw();
   };
-  view = new View(box, store, { words, started: Date.parse(root.dataset.started), moved: showFollowing, linked });
+  const started = Date.parse(root.dataset.started);
+  const zone = new Zone(root.dataset.zone);
+  view = new View(box, store, { words, started, zone, moved: showFollowing, linked });
 
   const progress = find("progress");
   const showProgress = (chunk) => {
@@ -145,6 +158,7 @@ const start = (root) => {
     view.draw();
   });
   const times = find("times");
+  times.querySelector("[value=clock]").textContent += `, ${zone.name}`;
   times.value = remembered("times", "off");
   view.times = times.value || "off";
   times.addEventListener("change", () => {
@@ -153,26 +167,19 @@ const start = (root) => {
     view.draw();
   });
   const jump = find("jump");
+  jump.querySelector("input").title = zone.name;
   jump.addEventListener("submit", (event) => {
     event.preventDefault();
     const input = jump.querySelector("input");
     const wanted = input.value.trim();
-    const hours = /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/.exec(wanted);
     if (notice.textContent === words.jump) {
       say("");
     }
-    let moment = NaN;
     if (/^#?L?\d+$/i.test(wanted)) {
       goTo(Number(wanted.replace(/\D/g, "")));
       return;
     }
-    if (hours) {
-      const day = new Date(Date.parse(root.dataset.started));
-      day.setHours(Number(hours[1]), Number(hours[2]), Number(hours[3] || 0), 0);
-      moment = day.getTime();
-    } else {
-      moment = Date.parse(wanted);
-    }
+    const moment = zone.read(wanted, started);
     if (Number.isNaN(moment)) {
       say(words.jump);
       return;
@@ -185,6 +192,7 @@ const start = (root) => {
     find: (text, stream) => ask(`${api}log/search/?text=${encodeURIComponent(text)}&stream=${encodeURIComponent(stream)}`),
     go: goTo,
     stream: () => streams.value,
+    grown: () => store.after,
     sought: (text) => {
       view.sought = text;
       view.draw();

@@ -99,6 +99,7 @@ export class Store {
       unended: text === undefined ? unended : !text.endsWith("\n"),
       parts: null,
       begins: 0,
+      gone: false,
     };
     this.after = seq;
     this.bytes += chunk.bytes;
@@ -161,15 +162,19 @@ export class Store {
     return chunks.length ? this.shown.first[low] : 0;
   }
 
-  // {number, stream, at, text, more}; text is null while it is being fetched.
+  // {number, stream, at, text, more, gone}; text is null while it is being fetched, and empty where the log was removed.
   line(line) {
     const { chunks, first } = this.shown;
     let place = this.shown.find(line);
     const chunk = chunks[place];
-    const row = { number: chunk.begins + line - first[place], stream: chunk.stream, at: chunk.at, text: "", more: false };
+    const row = { number: chunk.begins + line - first[place], stream: chunk.stream, at: chunk.at, text: "", more: false, gone: false };
     let part = line - first[place];
     for (;;) {
       const here = chunks[place];
+      if (here.gone) {
+        row.gone = true;
+        return row;
+      }
       const parts = this.parts(here);
       if (parts === null) {
         this.ask(place);
@@ -234,7 +239,8 @@ export class Store {
     return chunks[low] && chunks[low].seq === seq ? chunks[low] : null;
   }
 
-  // Fetch the text of a chunk and of some around it, once.
+  // Fetch the text of a chunk and of some around it, once. What is not in the answer is there no more, and is not asked
+  // for again.
   async ask(place) {
     const wanted = this.shown.chunks[place];
     if (this.asking.has(wanted.seq)) {
@@ -257,10 +263,11 @@ export class Store {
     range.forEach((seq) => this.asking.add(seq));
     try {
       const chunks = await this.fetchChunks(range[0] - 1, range.length);
-      for (const { seq, text } of chunks) {
-        const known = this.bySeq(seq);
-        if (known && !this.kept.has(seq)) {
-          this.keep(known, text);
+      const answered = new Map(chunks.map(({ seq, text }) => [seq, text]));
+      for (const known of all.slice(low, high + 1)) {
+        known.gone = !answered.has(known.seq) && !this.kept.has(known.seq);
+        if (answered.has(known.seq) && !this.kept.has(known.seq)) {
+          this.keep(known, answered.get(known.seq));
         }
       }
       this.changed();
