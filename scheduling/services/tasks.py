@@ -18,6 +18,7 @@ from scheduling.domain.policies import TriggerKind
 from scheduling.engine.cancel import cancel
 from scheduling.models import Calendar, QueueEntry, Task
 from scheduling.notify import announce_on_commit
+from scheduling.services.row_locks import held, locked
 from scheduling.services.validation import validate_task
 
 
@@ -31,11 +32,13 @@ def save_task(task: Task, *, calendars: Iterable[Calendar] | None = None, actor:
     require(actor, Action.ADMINISTER, task.namespace)
     if task.pk is not None:
         # A task must not be moved out of a namespace by somebody who may do nothing there.
-        before = Task.objects.only("namespace").get(pk=task.pk)
+        before = locked(task, for_deletion=False)
         require(actor, Action.ADMINISTER, before.namespace_id)
     if task.trigger == TriggerKind.ONCE and task.run_at is None and task.delay_seconds is not None:
         task.run_at = timezone.now() + timedelta(seconds=task.delay_seconds)
     chosen = None if calendars is None else list(calendars)
+    held("calendars", chosen or ())
+    held("pool", [task.pool] if task.pool is not None else ())
     validate_task(task, calendars=chosen)
     task.save()
     if chosen is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import connection
+from django.db import connection as django_connection
 
 from accounts.roles import Role
 from scheduling.db import Connection, own_connection
@@ -182,7 +182,7 @@ def test_a_backfill_that_is_asked_for_twice_at_once_is_made_once(conn: Connectio
         except ValidationError:
             return False
         finally:
-            connection.close()
+            django_connection.close()
         return True
 
     assert sorted(at_once(ask, ask, ask, ask)) == [False, False, False, True]
