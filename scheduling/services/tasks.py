@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -61,22 +62,44 @@ def resume_task(task: Task, *, actor: User | None = None) -> None:
     task.enabled = True
 
 
+@transaction.atomic
 def duplicate_task(task: Task, *, actor: User | None = None) -> Task:
-    """Store a paused copy under a free name, and return it."""
+    """Store a paused copy under a free name, and return it; no set of definitions owns it.
+
+    Raises ValidationError when the task was deleted, and PermissionDenied.
+    """
     require(actor, Action.ADMINISTER, task.namespace_id)
-    taken = set(Task.objects.filter(namespace=task.namespace_id).values_list("name", flat=True))
-    number, name = 2, _("%(name)s (copy)") % {"name": task.name[:180]}
-    while name in taken:
-        name = _("%(name)s (copy %(number)d)") % {"name": task.name[:180], "number": number}
-        number += 1
-    copy = Task.objects.get(pk=task.pk)
+    original = locked(task, for_deletion=False)
+    calendars = list(original.calendars.all())
+    held("calendars", calendars)
+    copy = Task.objects.get(pk=original.pk)
     copy.pk = None
     copy._state.adding = True
-    copy.name, copy.enabled = name, False
-    copy.save()
-    copy.calendars.set(task.calendars.all())
+    copy.enabled, copy.owner = False, ""
+    for name in _names_of_copies(original):
+        copy.name = name
+        try:
+            with transaction.atomic():
+                copy.save(force_insert=True)
+        except IntegrityError:
+            # Somebody took the name meanwhile, unless it is still free: then the name is not what is wrong.
+            if not Task.objects.filter(namespace=original.namespace_id, name=name).exists():
+                raise
+        else:
+            break
+    copy.calendars.set(calendars)
     copy.refresh_from_db()
     return copy
+
+
+def _names_of_copies(task: Task) -> Iterator[str]:
+    """Yield the names that a copy may have, those left out that were taken when this was asked for."""
+    taken = set(Task.objects.filter(namespace=task.namespace_id).values_list("name", flat=True))
+    for number in itertools.count(1):
+        named = {"name": task.name[:180], "number": number}
+        name = _("%(name)s (copy)") % named if number == 1 else _("%(name)s (copy %(number)d)") % named
+        if name not in taken:
+            yield name
 
 
 @transaction.atomic
