@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -27,14 +28,19 @@ from scheduling.services.validation import validate_task
 def save_task(task: Task, *, calendars: Iterable[Calendar] | None = None, actor: User | None = None) -> Task:
     """Check and store a new or changed task; schedulers follow as soon as the transaction commits.
 
-    ``calendars`` replace those that it uses; None leaves them. Raises ValidationError by field, or
+    ``calendars`` replace those that it uses; None leaves them. A stored task stays in its namespace. Raises ValidationError by field, or
     PermissionDenied; then nothing is stored. ``actor`` None is the system itself.
     """
     require(actor, Action.ADMINISTER, task.namespace)
     if task.pk is not None:
-        # A task must not be moved out of a namespace by somebody who may do nothing there.
+        # Whoever may do nothing in its namespace learns nothing else about it.
         before = locked(task, for_deletion=False)
         require(actor, Action.ADMINISTER, before.namespace_id)
+        if before.namespace_id != task.namespace_id:
+            # Its runs and versions would be shown to the readers of another namespace.
+            raise ValidationError(
+                {"namespace": [_("A task and its history stay in their namespace; make another task in the new one.")]}
+            )
     if task.trigger == TriggerKind.ONCE and task.run_at is None and task.delay_seconds is not None:
         task.run_at = timezone.now() + timedelta(seconds=task.delay_seconds)
     chosen = None if calendars is None else list(calendars)

@@ -182,6 +182,15 @@ def test_nobody_can_move_a_task_out_of_a_namespace_that_is_not_theirs() -> None:
         save_task(task, actor=thief)
 
 
+def test_a_task_stays_in_its_namespace_where_the_readers_of_its_history_are() -> None:
+    task = make_task()
+    task.namespace = make_namespace("other")
+    with pytest.raises(ValidationError) as refused:
+        save_task(task, actor=make_user(default=Role.ADMINISTRATOR, other=Role.ADMINISTRATOR))
+    assert refused.value.message_dict.keys() == {"namespace"}
+    assert Task.objects.get(pk=task.pk).namespace.name == "default"
+
+
 def test_a_word_that_a_field_does_not_know_is_answered_with_those_that_it_knows(conn: Connection) -> None:
     with pytest.raises(ValidationError) as refused:
         save_task(unsaved(overlap="sometimes"))

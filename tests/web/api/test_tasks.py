@@ -53,6 +53,16 @@ def test_every_field_that_people_edit_is_in_the_api() -> None:
     assert "owner" in TaskSerializer().fields
 
 
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_a_task_does_not_move_between_namespaces(api: Client, method: str) -> None:
+    task = make_task(name="same")
+    make_namespace("other")
+    shown = api.get(f"tasks/{task.pk}/").ok() if method == "PUT" else {}
+    (sentence,) = api.request(method, f"tasks/{task.pk}/", {**shown, "namespace": "other"}).problems()["namespace"]
+    assert sentence == "A task and its history stay in their namespace; make another task in the new one."
+    assert api.get(f"tasks/{task.pk}/").ok()["namespace"] == "default"
+
+
 def test_what_a_get_shows_can_be_put_back_and_changes_nothing(api: Client) -> None:
     task = make_task(name="same", trigger="interval", every_seconds=60, max_attempts=4)
     shown = api.get(f"tasks/{task.pk}/").ok()
