@@ -258,6 +258,8 @@ class TaskAdmin(DefinitionAdmin):
 
     def save_model(self, request: HttpRequest, obj: Task, form: Any, change: bool) -> None:
         """Store the task through the service, which checks the reader's role and the task once more."""
+        if change and (now := Task.objects.select_for_update(no_key=True).filter(pk=obj.pk).first()) is not None:
+            form.keep_up_with(now)
         save_task(obj, calendars=form.cleaned_data.get("calendars"), actor=actor_of(request))
 
     def delete_model(self, request: HttpRequest, obj: Task) -> None:

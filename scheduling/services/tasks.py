@@ -28,8 +28,8 @@ from scheduling.services.validation import validate_task
 def save_task(task: Task, *, calendars: Iterable[Calendar] | None = None, actor: User | None = None) -> Task:
     """Check and store a new or changed task; schedulers follow as soon as the transaction commits.
 
-    ``calendars`` replace those that it uses; None leaves them. A stored task stays in its namespace. Raises ValidationError by field, or
-    PermissionDenied; then nothing is stored. ``actor`` None is the system itself.
+    ``calendars`` replace those that it uses; None leaves them. A stored task stays in its namespace. ``actor`` None
+    is the system itself. Raises ValidationError by field, or PermissionDenied; then nothing is stored.
     """
     require(actor, Action.ADMINISTER, task.namespace)
     if task.pk is not None:
