@@ -45,7 +45,6 @@ from scheduling.models import Backfill, Task, TaskInstance
 from scheduling.narrowing import narrow_to_rows_of
 from scheduling.services.shown_params import shown_params
 
-
 _PARAMS = "_rota_params_shown"
 
 
