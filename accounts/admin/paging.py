@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.admin.views.main import ORDER_VAR
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from unfold.paginator import InfinitePaginator
 
 from accounts.admin.declared_filters import DeclaredFiltersList
 from accounts.admin.filters import KnownChoiceFilter
+from accounts.whole_numbers import whole_number
 
 #: Nobody leafs so far, and the database skips no more rows than fit into a bigint.
 LAST_PAGE = 1_000_000
@@ -50,6 +53,18 @@ class UncountedChangeList(DeclaredFiltersList):
         self.can_show_all = False
         self.multi_page = self.page_num > 1 or self.has_next
         self.paginator = UncountedPaginator(self.result_list, size)
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        """Return the order, by columns that are offered for sorting only: by another one a history is read whole."""
+        asked = [each for each in self.params.pop(ORDER_VAR, "").split(".") if self._is_sortable(each)]
+        if asked:
+            self.params[ORDER_VAR] = ".".join(asked)
+        ordering: list[Any] = super().get_ordering(request, queryset)
+        return ordering
+
+    def _is_sortable(self, column: str) -> bool:
+        number = whole_number(column.removeprefix("-"), most=len(self.list_display) - 1)
+        return number is not None and self.list_display[number] in self.sortable_by
 
     @property
     def previous_url(self) -> str | None:
