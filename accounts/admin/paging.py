@@ -57,8 +57,10 @@ class UncountedChangeList(DeclaredFiltersList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         """Return the order, by columns that are offered for sorting only: by another one a history is read whole."""
         asked = [each for each in self.params.pop(ORDER_VAR, "").split(".") if self._is_sortable(each)]
+        self.filter_params.pop(ORDER_VAR, None)
         if asked:
             self.params[ORDER_VAR] = ".".join(asked)
+            self.filter_params[ORDER_VAR] = [self.params[ORDER_VAR]]
         ordering: list[Any] = super().get_ordering(request, queryset)
         return ordering
 

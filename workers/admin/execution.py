@@ -37,7 +37,6 @@ from workers.models import Execution, Node
 _NODE = "_rota_node_name"
 
 
-
 @admin.register(Execution)
 class ExecutionAdmin(LedgerAdmin):
     """The attempts at all instances, newest first, a day of them unless asked for more."""
