@@ -10,7 +10,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import NON_FIELD_ERRORS, ImproperlyConfigured
+from django.conf import settings
+from django.core.exceptions import NON_FIELD_ERRORS, ImproperlyConfigured, RequestDataTooBig
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -24,6 +25,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler as rest_exception_handler
 
+from accounts.api.bodies import too_large
 from config.database.errors import explain
 from scheduling.exceptions import UnknownTask
 
@@ -75,6 +77,9 @@ def _translated(error: Exception) -> Exception:
             return ValidationError(_fields_of(error))
         case Http404():
             return NotFound(_("It does not exist, or you may not see it."))
+        case RequestDataTooBig():
+            # Django measured it, before a parser could.
+            return too_large(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         case UnknownTask():
             return NotFound(str(error))
         case OperationalError() | InterfaceError() | ImproperlyConfigured():
@@ -85,8 +90,6 @@ def _translated(error: Exception) -> Exception:
 
 
 def _for_operators(error: Exception) -> str:
-    from django.conf import settings
-
     return explain(error, settings.DATABASES["default"]) or str(error).strip()
 
 

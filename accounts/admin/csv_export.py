@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -66,19 +66,34 @@ def _batches(rows: Iterator[Any]) -> Iterator[Sequence[Any]]:
         yield batch
 
 
+def _below_in_time(row: Any) -> Q:
+    # The first bound is what the index of the order is entered by, and the partitions are chosen by.
+    earlier = Q(scheduled_for__lt=row.scheduled_for) | Q(pk__lt=row.pk)
+    return Q(scheduled_for__lte=row.scheduled_for) & earlier
+
+
+#: The orders of the history, and what comes after a row in each.
+_BELOW: Mapping[tuple[str, ...], Callable[[Any], Q]] = {
+    ("-id",): lambda row: Q(pk__lt=row.pk),
+    ("-scheduled_for", "-id"): _below_in_time,
+}
+
+
 def rows_of(found: QuerySet[Any], page: Callable[[QuerySet[Any], int, int], list[Any]]) -> Iterator[Any]:
     """Yield the rows of ``found`` in its order, none twice; those that come after it was begun may be left out.
 
-    ``page`` returns a slice of it and is asked for the first batch. From there on the newest go on below the last id;
-    lists in another order are short enough for their ids to be known beforehand.
+    ``page`` returns a slice of it and is asked for the first batch. From there on the history, in either of its orders,
+    goes on below the last row; lists in another order are short enough for their ids to be known beforehand.
     """
     rows = page(found, 0, BATCH)
     yield from rows
     if len(rows) < BATCH:
         return
-    if set(found.query.order_by) == {"-id"}:
+    # Django's lists name their order and, once more, that of their rows.
+    below = _BELOW.get(tuple(dict.fromkeys(map(str, found.query.order_by))))
+    if below is not None:
         while rows:
-            rows = list(found.filter(pk__lt=rows[-1].pk)[:BATCH])
+            rows = list(found.filter(below(rows[-1]))[:BATCH])
             yield from rows
         return
     shown = {row.pk for row in rows}

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.admin.views.main import ORDER_VAR
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from unfold.paginator import InfinitePaginator
 
 from accounts.admin.declared_filters import DeclaredFiltersList
 from accounts.admin.filters import KnownChoiceFilter
+from accounts.whole_numbers import whole_number
+
+#: Nobody leafs so far, and the database skips no more rows than fit into a bigint.
+LAST_PAGE = 1_000_000
 
 #: So much is shown of a value that somebody typed into the address.
 _SHOWN = 60
@@ -33,7 +39,7 @@ class UncountedChangeList(DeclaredFiltersList):
 
     def get_results(self, request: HttpRequest) -> None:
         """Fetch the rows of this page."""
-        self.page_num = max(self.page_num, 1)
+        self.page_num = min(max(self.page_num, 1), LAST_PAGE)
         size = self.list_per_page
         first = (self.page_num - 1) * size
         rows = self.model_admin.page_rows(request, self.queryset, first, first + size + 1)
@@ -47,6 +53,20 @@ class UncountedChangeList(DeclaredFiltersList):
         self.can_show_all = False
         self.multi_page = self.page_num > 1 or self.has_next
         self.paginator = UncountedPaginator(self.result_list, size)
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        """Return the order, by columns that are offered for sorting only: by another one a history is read whole."""
+        asked = [each for each in self.params.pop(ORDER_VAR, "").split(".") if self._is_sortable(each)]
+        self.filter_params.pop(ORDER_VAR, None)
+        if asked:
+            self.params[ORDER_VAR] = ".".join(asked)
+            self.filter_params[ORDER_VAR] = [self.params[ORDER_VAR]]
+        ordering: list[Any] = super().get_ordering(request, queryset)
+        return ordering
+
+    def _is_sortable(self, column: str) -> bool:
+        number = whole_number(column.removeprefix("-"), most=len(self.list_display) - 1)
+        return number is not None and self.list_display[number] in self.sortable_by
 
     @property
     def previous_url(self) -> str | None:

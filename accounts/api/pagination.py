@@ -9,6 +9,8 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination, _positive_int
 from rest_framework.request import Request
 
+from accounts.whole_numbers import whole_number
+
 _NOT_A_CURSOR = object()
 
 
@@ -41,7 +43,7 @@ class UniqueCursorPagination(CursorPagination):
         return cursor
 
     def _is_position(self, position: str | None) -> bool:
-        return position is None or (position.isascii() and position.isdigit())
+        return position is None or whole_number(position) is not None
 
 
 class NewestFirst(UniqueCursorPagination):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import JSONParser
+
+from accounts.api.bodies import read_body
 
 #: Far deeper than anything that somebody means, far from where Python or PostgreSQL give up.
 DEEPEST = 100
@@ -22,9 +26,14 @@ class StorableJSONParser(JSONParser):
     """
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        """Return the parsed body. Raises ParseError for what is not JSON, ValidationError by field."""
+        """Return the parsed body.
+
+        Raises BodyTooLarge beyond DATA_UPLOAD_MAX_MEMORY_SIZE, which Django applies to what it reads itself; ParseError
+        for what is not JSON, ValidationError by field.
+        """
+        content = BytesIO(read_body(stream, most=settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
         try:
-            data = super().parse(stream, media_type, parser_context)
+            data = super().parse(content, media_type, parser_context)
         except RecursionError:
             raise ParseError(_("The JSON is nested too deep.")) from None
         problems: dict[str, list[str]] = {}

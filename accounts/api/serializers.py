@@ -12,6 +12,12 @@ from rest_framework import serializers
 
 from accounts.api.fields import MomentField
 
+#: For so many unknown names it is looked which one was probably meant: that takes longer than to read them.
+MOST_HINTS = 20
+
+#: A longer name resembles none; of it so much is compared.
+_LONGEST_NAME = 200
+
 M = TypeVar("M", bound=models.Model)
 
 
@@ -22,9 +28,10 @@ def unknown_names(given: Mapping[str, Any], known: list[str]) -> dict[str, list[
         if name in known:
             continue
         sentence = _("There is no such field.")
-        near = [one for one in known if name and one.startswith(name)]
-        if near := near or difflib.get_close_matches(name, known, n=1):
-            sentence = f"{sentence} {_('Did you mean “%(near)s”?') % {'near': near[0]}}"
+        if len(problems) < MOST_HINTS:
+            near = [one for one in known if name and one.startswith(name)]
+            if near := near or difflib.get_close_matches(name[:_LONGEST_NAME], known, n=1):
+                sentence = f"{sentence} {_('Did you mean “%(near)s”?') % {'near': near[0]}}"
         problems[name] = [sentence]
     return problems
 

@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.whole_numbers import whole_number
 from scheduling.domain.calendar_days import Day, DayState, read_days
 from scheduling.domain.calendars import Calendar, Effect, Rule
 
@@ -35,9 +36,9 @@ class Month:
     @classmethod
     def read(cls, text: str, today: date) -> Month:
         """Return the month that ``2026-10`` names; what names none is the present one."""
-        year, _dash, month = text.partition("-")
-        if year.isdecimal() and month.isdecimal() and 1 <= int(month) <= 12 and 1900 <= int(year) <= 2199:
-            return cls(int(year), int(month))
+        year, month = (whole_number(each, most=2199) for each in text.partition("-")[::2])
+        if year is not None and month is not None and 1 <= month <= 12 and year >= 1900:
+            return cls(year, month)
         return cls(today.year, today.month)
 
     def shifted(self, by: int) -> Month:

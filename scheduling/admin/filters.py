@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.filters import KnownChoiceFilter
 from accounts.permissions import permitted_ids
+from accounts.whole_numbers import BIGGEST_INTEGER, whole_number
 from scheduling.domain.handlers import catalogue
 from scheduling.domain.states import FINAL_STATES, InstanceState
 from scheduling.models import QueueEntry, Task, TaskInstance
@@ -239,7 +240,7 @@ class TaskFilter(KnownChoiceFilter):
         if len(choices) > MOST_CHOICES:
             named = Task.objects.visible_to(request.user).filter(pk=wanted) if _is_id(wanted) else ()
             choices = [(str(task.pk), task.name) for task in named]
-        if wanted.isdecimal() and wanted not in {key for key, _name in choices}:
+        if _is_id(wanted) and wanted not in {key for key, _name in choices}:
             # A deleted task has a history still; whose it is, the list's own rows say.
             choices.append((wanted, f"#{wanted}"))
         return choices
@@ -255,7 +256,7 @@ class TaskFilter(KnownChoiceFilter):
 
 
 def _is_id(text: str) -> bool:
-    return text.isdecimal() and int(text) < 2**31
+    return whole_number(text, most=BIGGEST_INTEGER) is not None
 
 
 class PoolFilter(KnownChoiceFilter):

@@ -22,6 +22,7 @@ from accounts.admin.cells import NOTHING, duration, exact_moment, link, moment, 
 from accounts.admin.csv_export import Columns
 from accounts.admin.filters import KnownChoiceFilter, NamespaceFilter
 from accounts.models import User
+from accounts.whole_numbers import whole_number
 from scheduling.admin import instance_actions
 from scheduling.admin.filters import (
     BackfillFilter,
@@ -43,8 +44,6 @@ from scheduling.instance_relations import entry_of, handler_and_params_of
 from scheduling.models import Backfill, Task, TaskInstance
 from scheduling.narrowing import narrow_to_rows_of
 from scheduling.services.shown_params import shown_params
-
-_BIGGEST_ID = 2**63 - 1
 
 _PARAMS = "_rota_params_shown"
 
@@ -145,9 +144,9 @@ class TaskInstanceAdmin(LedgerAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        number = int(term.removeprefix("#")) if term.removeprefix("#").isdecimal() else None
-        if number is not None:
-            return (queryset.filter(id=number) if number <= _BIGGEST_ID else queryset.none()), False
+        if term.removeprefix("#").isdecimal():
+            number = whole_number(term.removeprefix("#"))
+            return (queryset.none() if number is None else queryset.filter(id=number)), False
         named = Task.objects.visible_to(request.user).filter(name__icontains=term)
         return narrow_to_rows_of(queryset, named), False
 

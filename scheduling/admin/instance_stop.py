@@ -31,7 +31,7 @@ NAMED = 20
 
 def comment_of(request: HttpRequest) -> str:
     """Return the reason that was given, in one line at most so long as is kept."""
-    return " ".join(request.POST.get("comment", "").split())[:LONGEST_COMMENT]
+    return " ".join(request.POST.get("comment", "").replace("\0", " ").split())[:LONGEST_COMMENT]
 
 
 def confirmation(

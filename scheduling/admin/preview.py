@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -14,6 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from accounts.permissions import visible_to
+from accounts.whole_numbers import BIGGEST_INTEGER, whole_number
 from scheduling.admin.task_form import UNUSED
 from scheduling.domain.errors import InvalidField
 from scheduling.domain.task_trigger import TRIGGER_FIELDS
@@ -82,6 +82,6 @@ def _shown(task: Task, viewer: str | None, calendars: list[Calendar] | None) -> 
 
 
 def _chosen_calendars(request: HttpRequest) -> list[Calendar]:
-    ids: Iterable[str] = (text for text in request.POST.getlist("calendars") if text.isascii() and text.isdigit())
+    ids = [whole_number(text, most=BIGGEST_INTEGER) for text in request.POST.getlist("calendars")]
     visible = visible_to(request.user, Calendar.objects.prefetch_related("rules"))
-    return list(visible.filter(pk__in=[int(text) for text in ids if len(text) < 10]))
+    return list(visible.filter(pk__in=[number for number in ids if number is not None]))

@@ -28,6 +28,7 @@ from accounts.admin.filters import NamespaceFilter
 from accounts.models import Namespace
 from accounts.permissions import visible_to
 from accounts.roles import Action
+from accounts.whole_numbers import BIGGEST_INTEGER, whole_number
 from scheduling.admin import task_actions
 from scheduling.admin.filters import HandlerFilter, QueueFilter, TaskStateFilter
 from scheduling.admin.last_instances import last_instance, prepare_last_instances
@@ -90,9 +91,9 @@ class TaskAdmin(DefinitionAdmin):
     ) -> tuple[QuerySet[Task], bool]:
         """Find tasks whose name holds the text, and the one with that number."""
         found, may_repeat = super().get_search_results(request, queryset, search_term)
-        number = search_term.strip().removeprefix("#")
-        if number.isascii() and number.isdecimal() and int(number) < 2**31:
-            found |= queryset.filter(pk=int(number))
+        number = whole_number(search_term.strip().removeprefix("#"), most=BIGGEST_INTEGER)
+        if number is not None:
+            found |= queryset.filter(pk=number)
         return found, may_repeat
 
     def csv_columns(self) -> Columns:
@@ -258,6 +259,8 @@ class TaskAdmin(DefinitionAdmin):
 
     def save_model(self, request: HttpRequest, obj: Task, form: Any, change: bool) -> None:
         """Store the task through the service, which checks the reader's role and the task once more."""
+        if change and (now := Task.objects.select_for_update(no_key=True).filter(pk=obj.pk).first()) is not None:
+            form.keep_up_with(now)
         save_task(obj, calendars=form.cleaned_data.get("calendars"), actor=actor_of(request))
 
     def delete_model(self, request: HttpRequest, obj: Task) -> None:

@@ -27,7 +27,7 @@ def task_fieldsets(params: ParamsForm | None, handler: str, handler_label: str) 
     folded = params.folded() if params else []
     names = [name for name in params.names() if name not in folded] if params else ["params"]
     return [
-        (_("What"), {"fields": ("namespace", "name", "description", "enabled", "handler")}),
+        (_("What"), {"fields": ("namespace", "name", "description", "enabled", "handler", "seen")}),
         (handler_label, {"fields": names, "classes": ("rota-params",)}),
         *([(_("More params"), {"fields": folded, "classes": ("collapse",)})] if folded else []),
         *_rules(handler),

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from zoneinfo import available_timezones
 
 from django import forms
-from django.core.exceptions import NON_FIELD_ERRORS
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.forms.models import construct_instance
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from scheduling.admin.meanwhile import Seen, SeenField, saved_meanwhile
 from scheduling.admin.param_values import JsonTextField
 from scheduling.admin.params_form import ParamsForm, Suggestions, build_params_form
 from scheduling.admin.widgets import SuggestingInput
@@ -23,6 +24,8 @@ from scheduling.models import Task
 from scheduling.services import Problem, find_problems
 
 if TYPE_CHECKING:
+    from django.http import QueryDict
+
     TaskModelForm = forms.ModelForm[Task]
 else:
     # Django's own classes are generic for type checkers only.
@@ -55,12 +58,17 @@ class TaskForm(TaskModelForm):
     #: Made from the handler's schema; None when no such handler is installed, then `params` is edited as JSON.
     params_form: ClassVar[ParamsForm | None] = None
 
+    #: What the form was made from.
+    seen = SeenField()
+
     class Meta:
         model = Task
         fields = "__all__"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._stored = Seen.of(self.instance) if self.instance.pk is not None else None
+        self.fields["seen"].initial = "" if self._stored is None else str(self._stored)
         if "timezone" in self.fields:
             self.fields["timezone"].widget = SuggestingInput(_zones)
         if "description" in self.fields:
@@ -70,6 +78,7 @@ class TaskForm(TaskModelForm):
 
     def _post_clean(self) -> None:
         """Build the task and check it as a whole; the model's own checks are part of that."""
+        self._compare_with_stored()
         # Who left a moment as the form shows it moved nothing: a phase would shift, and what has passed be refused.
         for name in set(_MOMENTS) & set(self.cleaned_data) - set(self.changed_data):
             if self.instance.pk is not None:
@@ -89,6 +98,33 @@ class TaskForm(TaskModelForm):
             self.instance.params = {}
         for problem in find_problems(self.instance, calendars=self.cleaned_data.get("calendars")):
             self._show(problem)
+
+    def _compare_with_stored(self) -> None:
+        """Refuse the form once when somebody saved the task since it was made, and keep a pause meanwhile."""
+        stored, seen = self._stored, Seen.read(self.cleaned_data.get("seen") or "")
+        if stored is None or seen is None:
+            return
+        if self.cleaned_data.get("enabled") == seen.enabled:
+            self.cleaned_data["enabled"] = stored.enabled
+        if seen.version != stored.version:
+            self.add_error(None, saved_meanwhile(self.instance, seen, stored.version))
+            # Whoever has read that may save all the same.
+            posted = cast("QueryDict", self.data).copy()
+            posted[self.add_prefix("seen")] = str(stored)
+            self.data = posted
+
+    def keep_up_with(self, now: Task) -> None:
+        """Take over what became of the task since the form was checked; ``now`` is its row, locked.
+
+        Raises ValidationError when it was saved meanwhile.
+        """
+        stored, seen = self._stored, Seen.read(self.cleaned_data.get("seen") or "")
+        if stored is None or seen is None:
+            return
+        if now.version != stored.version:
+            raise ValidationError(saved_meanwhile(now, stored, now.version))
+        if self.instance.enabled == stored.enabled:
+            self.instance.enabled = now.enabled
 
     def _show(self, problem: Problem) -> None:
         field, message = self._place(problem)

@@ -14,18 +14,17 @@ from unfold.admin import ModelAdmin
 
 from accounts.admin.base import actor_of
 from accounts.admin.cells import exact_moment, link
+from accounts.whole_numbers import BIGGEST_INTEGER, number_up_to
 from scheduling.models import Task, TaskRevision
 from scheduling.services import restore_revision, revision_changes
 
 #: So many versions are on one page.
 PAGE = 20
 
-_BIGGEST = 2**31 - 1
-
 
 def revisions_page(model_admin: ModelAdmin, request: HttpRequest, task: Task) -> HttpResponse:
     """Show the versions of ``task``, which the reader may see, newest first, each with what it changed."""
-    before = _number(request.GET.get("before", "")) or _BIGGEST
+    before = _number(request.GET.get("before", "")) or BIGGEST_INTEGER
     # One more than is shown, for what the oldest one of the page changed.
     found = list(TaskRevision.objects.filter(task=task.pk, version__lt=before).order_by("-version")[: PAGE + 1])
     rows = [_row(task, each, found[place + 1] if place + 1 < len(found) else None) for place, each in enumerate(found)]
@@ -88,4 +87,4 @@ def _problems(error: ValidationError) -> str:
 
 
 def _number(text: str) -> int | None:
-    return min(int(text), _BIGGEST) if text.isascii() and text.isdecimal() else None
+    return number_up_to(text, BIGGEST_INTEGER)

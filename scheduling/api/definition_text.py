@@ -11,6 +11,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 
+from accounts.api.bodies import read_body
 from scheduling.services.definitions import Documents, as_yaml, read_text
 
 #: Some ten thousand tasks.
@@ -24,9 +25,7 @@ class _DefinitionParser(BaseParser):
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Documents]:
         """Return the ``documents`` of the body, with what could not be read; nothing is refused here but its size."""
-        content: bytes = stream.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise ParseError(_("The body is larger than %(bytes)d bytes.") % {"bytes": MOST_BYTES})
+        content = read_body(stream, most=MOST_BYTES)
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:

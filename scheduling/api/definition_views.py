@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers, status
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, PermissionDenied
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +18,8 @@ from rest_framework.views import APIView
 from accounts.api.actor import actor_of
 from accounts.api.filters import refuse_unknown
 from accounts.api.responses import FORBIDDEN, UNAUTHENTICATED, problem
+from accounts.permissions import permitted_namespaces
+from accounts.roles import Action
 from scheduling.api.definition_text import (
     JsonDefinitions,
     OldYamlDefinitions,
@@ -123,6 +125,9 @@ class ApplyDefinitionsView(APIView):
         refuse_unknown(request.query_params, ApplyQuerySerializer().fields)
         query = ApplyQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
+        # Asked before the body is read, which takes its time.
+        if not permitted_namespaces(request.user, Action.ADMINISTER).exists():
+            raise PermissionDenied(_("You are an administrator of no namespace, so you can apply no definitions."))
         body: Any = request.data
         documents = body.get("documents", Documents())
         if not (documents.objects or documents.problems):

@@ -83,7 +83,8 @@ class Rule:
             return start <= local.time() < end and self.names(local.date())
         if local.time() >= start and self.names(local.date()):
             return True
-        return local.time() < end and self.names(local.date() - _DAY)
+        # Before the first day that there is, there is no night to go on.
+        return local.time() < end and local.date() > date.min and self.names(local.date() - _DAY)
 
     def names(self, day: date) -> bool:
         """Tell whether ``day`` is one of the rule's days, whatever the hour."""

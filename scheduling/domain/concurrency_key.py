@@ -74,7 +74,7 @@ def _ordered(value: Any) -> Any:
 
 def _member(value: Any, part: str) -> Any:
     if isinstance(value, list):
-        return value[int(part)] if part.isdecimal() and int(part) < len(value) else None
+        return value[int(part)] if part.isdecimal() and len(part) < 10 and int(part) < len(value) else None
     return value.get(part) if isinstance(value, Mapping) else None
 
 

@@ -23,7 +23,7 @@ from scheduling.domain.triggers.base import Trigger
 from scheduling.domain.triggers.bounds import INSTANT
 from scheduling.domain.triggers.registry import next_fires
 from scheduling.engine.cancel import cancel
-from scheduling.models import Backfill, QueueEntry, TaskInstance
+from scheduling.models import Backfill, QueueEntry, Task, TaskInstance
 from scheduling.notify import announce_on_commit
 from scheduling.services.admission import admit_on_commit
 from scheduling.services.validation import trigger_of
@@ -57,7 +57,8 @@ def plan_backfill(backfill: Backfill) -> BackfillPlan:
     """Return what ``backfill``, not stored, would run. Raises ValidationError by field.
 
     The ticks are those of the task's present schedule in [from_at, until_at], whatever a calendar says. Whether a
-    tick has a run is asked of its own instance and of earlier backfills: a row that says why it did not run is none.
+    tick has a run is asked of its own instance and of earlier backfills: a row that says why it did not run is none,
+    and what a running backfill has still to make is one.
     """
     trigger = _checked_trigger(backfill)
     start = backfill.from_at - INSTANT
@@ -78,18 +79,20 @@ def plan_backfill(backfill: Backfill) -> BackfillPlan:
 def create_backfill(backfill: Backfill, *, actor: User | None = None) -> Backfill:
     """Check and store ``backfill``; the schedulers start it as soon as the transaction commits.
 
-    Its ticks are fixed now, so that it does what `plan_backfill` said. Raises ValidationError by field, also when
-    there is nothing to run, and PermissionDenied.
+    Its ticks are fixed now, so that it does what `plan_backfill` said. Asked for twice, such as after a time-out, the
+    same range runs once. Raises ValidationError by field, also when there is nothing to run, and PermissionDenied.
     """
     require(actor, Action.OPERATE, backfill.task.namespace_id)
-    plan = plan_backfill(backfill)
-    if not plan.ticks:
-        raise ValidationError({"until_at": nothing_to_run(plan)})
-    backfill.namespace_id = backfill.task.namespace_id
-    backfill.ticks, backfill.total = plan.ticks, len(plan.ticks)
-    backfill.created_count, backfill.state = 0, "running"
-    backfill.created_by = actor
     with transaction.atomic():
+        # Locked, so that of two for the same range the later one sees what the earlier one is going to run.
+        Task.objects.select_for_update(no_key=True).filter(pk=backfill.task_id).values_list("pk").first()
+        plan = plan_backfill(backfill)
+        if not plan.ticks:
+            raise ValidationError({"until_at": nothing_to_run(plan)})
+        backfill.namespace_id = backfill.task.namespace_id
+        backfill.ticks, backfill.total = plan.ticks, len(plan.ticks)
+        backfill.created_count, backfill.state = 0, "running"
+        backfill.created_by = actor
         backfill.save(force_insert=True)
         announce_on_commit(entries=True)
     backfill.refresh_from_db(fields=["created_at"])
@@ -100,7 +103,7 @@ def nothing_to_run(plan: BackfillPlan) -> str:
     """Return the sentence for a plan without ticks."""
     if not plan.in_range:
         return _("The task has no tick in this range.")
-    return _("Each of the %(n)d ticks in this range has a run already.") % {"n": plan.in_range}
+    return _("Each of the %(n)d ticks in this range has a run already, or is about to have one.") % {"n": plan.in_range}
 
 
 def stop_backfill(backfill: Backfill, *, actor: User | None = None, cancel_running: bool = False) -> int:
@@ -167,9 +170,11 @@ def _checked_trigger(backfill: Backfill) -> Trigger:
 
 
 def _settled(backfill: Backfill) -> set[datetime]:
-    """Return the moments in the range whose latest run lets them be, by the reprocess rule."""
+    """Return the moments in the range that are left alone: by the reprocess rule, or since a backfill runs them now."""
+    # Asked first: a tick that becomes an instance between the two questions counts twice instead of not at all.
+    under_way = _under_way(backfill)
     if backfill.reprocess == "all":
-        return set()
+        return under_way
     rows = (
         TaskInstance.objects.filter(
             task=backfill.task_id,
@@ -184,4 +189,13 @@ def _settled(backfill: Backfill) -> set[datetime]:
         if outcome == InstanceState.SKIPPED or (outcome == InstanceState.CANCELLED and started_at is None):
             continue  # it never ran
         settled[moment] = not (backfill.reprocess == "failed" and outcome == InstanceState.FAILED)
-    return {moment for moment, let_be in settled.items() if let_be}
+    return under_way.union(moment for moment, let_be in settled.items() if let_be)
+
+
+def _under_way(backfill: Backfill) -> set[datetime]:
+    """Return what running backfills of the task have still to make; for one that repeats everything, all of theirs."""
+    ticks: set[datetime] = set()
+    others = Backfill.objects.filter(task=backfill.task_id, state="running")
+    for made, planned in others.values_list("created_count", "ticks"):
+        ticks.update(planned if backfill.reprocess == "all" else planned[made:])
+    return ticks

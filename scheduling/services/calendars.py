@@ -16,6 +16,7 @@ from scheduling.domain.errors import InvalidField
 from scheduling.models import Calendar, CalendarRule, Task
 from scheduling.services.blackouts import blacks_out_everything, read_calendar
 from scheduling.services.problems import Problem
+from scheduling.services.row_locks import locked
 from scheduling.services.validation import trigger_of
 
 #: A calendar with more rules is a typing error or belongs into several.
@@ -81,8 +82,10 @@ def save_calendar(
     """
     require(actor, Action.ADMINISTER, calendar.namespace)
     if calendar.pk is not None:
-        before = Calendar.objects.only("namespace").get(pk=calendar.pk)
+        before = locked(calendar)
         require(actor, Action.ADMINISTER, before.namespace_id)
+        if before.namespace_id != calendar.namespace_id and calendar.tasks.exists():
+            raise ValidationError({"namespace": [_("Tasks of its namespace use it, so it stays there.")]})
     by_field: dict[str, list[str]] = {}
     for problem in find_calendar_problems(calendar, rules):
         by_field.setdefault(problem.field, []).append(str(problem))
@@ -104,6 +107,7 @@ def delete_calendar(calendar: Calendar, *, actor: User | None = None) -> None:
     Otherwise its tasks would suddenly run on days on which they must not.
     """
     require(actor, Action.ADMINISTER, calendar.namespace_id)
+    locked(calendar)
     used_by = list(calendar.tasks.order_by("name").values_list("name", flat=True)[: _NAMED + 1])
     if used_by:
         raise ValidationError(

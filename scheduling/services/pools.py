@@ -11,6 +11,7 @@ from accounts.permissions import require
 from accounts.roles import Action
 from scheduling.models import Pool
 from scheduling.services.problems import Problem
+from scheduling.services.row_locks import locked
 
 #: So many tasks are named in a sentence.
 _NAMED = 5
@@ -48,7 +49,7 @@ def save_pool(pool: Pool, *, actor: User | None = None) -> Pool:
     """
     require(actor, Action.ADMINISTER, pool.namespace)
     if pool.pk is not None:
-        before = Pool.objects.only("namespace").get(pk=pool.pk)
+        before = locked(pool)
         require(actor, Action.ADMINISTER, before.namespace_id)
         if before.namespace_id != pool.namespace_id and pool.tasks.exists():
             raise ValidationError({"namespace": [_("Tasks of its namespace use it, so it stays there.")]})
@@ -68,8 +69,7 @@ def delete_pool(pool: Pool, *, actor: User | None = None) -> None:
     Otherwise its tasks would suddenly run without the limit that they share.
     """
     require(actor, Action.ADMINISTER, pool.namespace_id)
-    # Locked, so that no task takes it between being looked for and being gone.
-    Pool.objects.select_for_update().filter(pk=pool.pk).first()
+    locked(pool)
     used_by = list(pool.tasks.order_by("name").values_list("name", flat=True)[: _NAMED + 1])
     if used_by:
         shown = ", ".join(f"“{name}”" for name in used_by[:_NAMED])

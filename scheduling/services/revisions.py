@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
@@ -16,6 +16,7 @@ from accounts.models import User
 from scheduling.domain.param_secrets import MASK
 from scheduling.models import Pool, Task, TaskRevision
 from scheduling.services.definitions.fields import canonical, task_fields
+from scheduling.services.row_locks import locked
 from scheduling.services.shown_params import shown_params
 from scheduling.services.tasks import save_task
 
@@ -57,6 +58,7 @@ def revision_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> lis
     return changes
 
 
+@transaction.atomic
 def restore_revision(task: Task, version: int, *, actor: User | None = None) -> Task:
     """Store what ``task`` said at ``version`` as its newest version, checked like any other edit.
 
@@ -66,7 +68,8 @@ def restore_revision(task: Task, version: int, *, actor: User | None = None) -> 
     revision = TaskRevision.objects.filter(task=task.pk, version=version).first()
     if revision is None:
         raise ValidationError(_("There is no version %(version)d of this task.") % {"version": version})
-    restored = Task.objects.select_related("namespace").get(pk=task.pk)
+    # Locked, so that whoever pauses the task meanwhile is not overruled.
+    restored = locked(task, for_deletion=False)
     restored.name = revision.definition.get("name", restored.name)
     for field in _fields().values():
         if field.attname in revision.definition:

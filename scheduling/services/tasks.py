@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -18,6 +20,7 @@ from scheduling.domain.policies import TriggerKind
 from scheduling.engine.cancel import cancel
 from scheduling.models import Calendar, QueueEntry, Task
 from scheduling.notify import announce_on_commit
+from scheduling.services.row_locks import held, locked
 from scheduling.services.validation import validate_task
 
 
@@ -25,17 +28,24 @@ from scheduling.services.validation import validate_task
 def save_task(task: Task, *, calendars: Iterable[Calendar] | None = None, actor: User | None = None) -> Task:
     """Check and store a new or changed task; schedulers follow as soon as the transaction commits.
 
-    ``calendars`` replace those that it uses; None leaves them. Raises ValidationError by field, or
-    PermissionDenied; then nothing is stored. ``actor`` None is the system itself.
+    ``calendars`` replace those that it uses; None leaves them. A stored task stays in its namespace. ``actor`` None
+    is the system itself. Raises ValidationError by field, or PermissionDenied; then nothing is stored.
     """
     require(actor, Action.ADMINISTER, task.namespace)
     if task.pk is not None:
-        # A task must not be moved out of a namespace by somebody who may do nothing there.
-        before = Task.objects.only("namespace").get(pk=task.pk)
+        # Whoever may do nothing in its namespace learns nothing else about it.
+        before = locked(task, for_deletion=False)
         require(actor, Action.ADMINISTER, before.namespace_id)
+        if before.namespace_id != task.namespace_id:
+            # Its runs and versions would be shown to the readers of another namespace.
+            raise ValidationError(
+                {"namespace": [_("A task and its history stay in their namespace; make another task in the new one.")]}
+            )
     if task.trigger == TriggerKind.ONCE and task.run_at is None and task.delay_seconds is not None:
         task.run_at = timezone.now() + timedelta(seconds=task.delay_seconds)
     chosen = None if calendars is None else list(calendars)
+    held("calendars", chosen or ())
+    held("pool", [task.pool] if task.pool is not None else ())
     validate_task(task, calendars=chosen)
     task.save()
     if chosen is not None:
@@ -58,22 +68,44 @@ def resume_task(task: Task, *, actor: User | None = None) -> None:
     task.enabled = True
 
 
+@transaction.atomic
 def duplicate_task(task: Task, *, actor: User | None = None) -> Task:
-    """Store a paused copy under a free name, and return it."""
+    """Store a paused copy under a free name, and return it; no set of definitions owns it.
+
+    Raises ValidationError when the task was deleted, and PermissionDenied.
+    """
     require(actor, Action.ADMINISTER, task.namespace_id)
-    taken = set(Task.objects.filter(namespace=task.namespace_id).values_list("name", flat=True))
-    number, name = 2, _("%(name)s (copy)") % {"name": task.name[:180]}
-    while name in taken:
-        name = _("%(name)s (copy %(number)d)") % {"name": task.name[:180], "number": number}
-        number += 1
-    copy = Task.objects.get(pk=task.pk)
+    original = locked(task, for_deletion=False)
+    calendars = list(original.calendars.all())
+    held("calendars", calendars)
+    copy = Task.objects.get(pk=original.pk)
     copy.pk = None
     copy._state.adding = True
-    copy.name, copy.enabled = name, False
-    copy.save()
-    copy.calendars.set(task.calendars.all())
+    copy.enabled, copy.owner = False, ""
+    for name in _names_of_copies(original):
+        copy.name = name
+        try:
+            with transaction.atomic():
+                copy.save(force_insert=True)
+        except IntegrityError:
+            # Somebody took the name meanwhile, unless it is still free: then the name is not what is wrong.
+            if not Task.objects.filter(namespace=original.namespace_id, name=name).exists():
+                raise
+        else:
+            break
+    copy.calendars.set(calendars)
     copy.refresh_from_db()
     return copy
+
+
+def _names_of_copies(task: Task) -> Iterator[str]:
+    """Yield the names that a copy may have, those left out that were taken when this was asked for."""
+    taken = set(Task.objects.filter(namespace=task.namespace_id).values_list("name", flat=True))
+    for number in itertools.count(1):
+        named = {"name": task.name[:180], "number": number}
+        name = _("%(name)s (copy)") % named if number == 1 else _("%(name)s (copy %(number)d)") % named
+        if name not in taken:
+            yield name
 
 
 @transaction.atomic

@@ -100,6 +100,7 @@ def test_who_may_not_see_the_execution_learns_no_more_than_of_one_that_does_not_
     missing = closing(read(stranger, f"executions/{10**15}/log"))
     assert hidden == missing == (4404, "there is no such execution, or you may not see it")
     assert closing(read(stranger, f"executions/{'9' * 40}/log"))[0] == 4404
+    assert closing(read(stranger, f"executions/{'9' * 5000}/log"))[0] == 4404
     assert closing(read(stranger, "elsewhere"))[0] == 4404
     assert closing(read(stranger, f"executions/{execution.pk}/log?after=x"))[0] == 4400
     wrong = {"Authorization": "Bearer x.y.z"}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import connection as django_connection
 
 from accounts.roles import Role
 from scheduling.db import Connection, own_connection
@@ -161,6 +162,39 @@ def test_stopping_can_tell_what_runs_to_stop_too(conn: Connection) -> None:
     assert QueueEntry.objects.get().cancel_requested_at is not None
 
 
+@pytest.mark.parametrize("reprocess", ["none", "failed", "all"])
+def test_what_a_running_backfill_has_still_to_make_is_not_run_by_a_second_one(conn: Connection, reprocess: str) -> None:
+    task = hourly()
+    create_backfill(asked(task, reprocess=reprocess, until_at=START + timedelta(hours=23)))
+    go_on(conn)
+    second = plan_backfill(asked(task, reprocess=reprocess))
+    assert (second.in_range, second.left_out) == (48, 24)
+    with pytest.raises(ValidationError, match="or is about to have one"):
+        create_backfill(asked(task, reprocess=reprocess, until_at=START + timedelta(hours=23)))
+
+
+def test_a_backfill_that_is_asked_for_twice_at_once_is_made_once(conn: Connection) -> None:
+    task = hourly()
+
+    def ask() -> bool:
+        try:
+            create_backfill(asked(task))
+        except ValidationError:
+            return False
+        finally:
+            django_connection.close()
+        return True
+
+    assert sorted(at_once(ask, ask, ask, ask)) == [False, False, False, True]
+    assert Backfill.objects.get().total == 48
+
+
+def test_what_a_stopped_backfill_had_still_to_make_can_be_asked_for_again(conn: Connection) -> None:
+    task = hourly()
+    stop_backfill(create_backfill(asked(task)))
+    assert plan_backfill(asked(task)).left_out == 0
+
+
 def test_an_edit_of_the_schedule_does_not_change_what_a_backfill_does(conn: Connection) -> None:
     task = hourly()
     backfill = create_backfill(asked(task))
@@ -192,6 +226,7 @@ def test_reprocess_decides_about_ticks_by_their_latest_run(
                 START + timedelta(hours=hour),
             ],
         )
+    Backfill.objects.filter(pk=history.pk).update(state="finished")
     plan = plan_backfill(asked(task, until_at=START + timedelta(hours=4), reprocess=reprocess))
     assert {round((tick - START) / timedelta(hours=1)) for tick in plan.ticks} == expected
     assert (plan.in_range, plan.left_out) == (5, 5 - len(expected))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import connection
 from django.utils import timezone
 
 from accounts.roles import Role
@@ -22,7 +24,9 @@ from scheduling.services import (
     run_task_now,
     save_task,
 )
+from scheduling.services.definitions import apply_definitions, read_text
 from tests.factories import make_namespace, make_task, make_user
+from tests.support.threads import at_once
 from workers.models import Connection as SqlConnection
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,6 +111,32 @@ def test_a_duplicate_is_a_paused_copy_under_a_free_name() -> None:
     assert Task.objects.get(pk=task.pk).enabled
 
 
+def test_no_set_of_definitions_owns_a_copy_and_none_deletes_it() -> None:
+    task = make_task(name="nightly", owner="files")
+    copy = duplicate_task(task)
+    assert (copy.owner, Task.objects.get(pk=task.pk).owner) == ("", "files")
+    documents = read_text(
+        "kind: task\nname: nightly\nhandler: shell\nparams: {command: 'true'}\n", source="test", as_json=False
+    )
+    apply_definitions(documents, owner="files", prune=True)
+    assert Task.objects.filter(pk=copy.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_copies_of_one_task_and_of_its_namesakes_that_are_made_at_once_have_names_of_their_own() -> None:
+    stem = "n" * 180
+    tasks = [make_task(name=stem + ending) for ending in ("a", "b")]
+
+    def copied(task: Task) -> str:
+        try:
+            return duplicate_task(task).name
+        finally:
+            connection.close()
+
+    names = at_once(*[partial(copied, task) for task in tasks * 3])
+    assert sorted(names) == sorted([f"{stem} (copy)", *[f"{stem} (copy {number})" for number in range(2, 7)]])
+
+
 def test_deleting_a_task_cancels_what_waits_and_keeps_the_history(conn: Connection) -> None:
     task = make_task()
     instance = run_task_now(task)
@@ -150,6 +180,15 @@ def test_nobody_can_move_a_task_out_of_a_namespace_that_is_not_theirs() -> None:
     task.namespace = make_namespace("other")
     with pytest.raises(PermissionDenied):
         save_task(task, actor=thief)
+
+
+def test_a_task_stays_in_its_namespace_where_the_readers_of_its_history_are() -> None:
+    task = make_task()
+    task.namespace = make_namespace("other")
+    with pytest.raises(ValidationError) as refused:
+        save_task(task, actor=make_user(default=Role.ADMINISTRATOR, other=Role.ADMINISTRATOR))
+    assert refused.value.message_dict.keys() == {"namespace"}
+    assert Task.objects.get(pk=task.pk).namespace.name == "default"
 
 
 def test_a_word_that_a_field_does_not_know_is_answered_with_those_that_it_knows(conn: Connection) -> None:

@@ -19,6 +19,7 @@ from accounts.admin.base import LedgerAdmin
 from accounts.admin.cells import badge, duration, exact_moment, link, moment, text_block
 from accounts.admin.csv_export import Columns
 from accounts.admin.filters import NamespaceFilter
+from accounts.whole_numbers import BIGGEST_INTEGER, number_up_to, whole_number
 from scheduling.admin.filters import TaskQueueFilter, TimeRangeFilter
 from scheduling.admin.ledger_row import ledger_row, prepare_ledger_rows
 from scheduling.admin.newest_days import page_of
@@ -34,8 +35,6 @@ from workers.log_text import log_file
 from workers.models import Execution, Node
 
 _NODE = "_rota_node_name"
-
-_BIGGEST_ID = 2**63 - 1
 
 
 @admin.register(Execution)
@@ -115,8 +114,8 @@ class ExecutionAdmin(LedgerAdmin):
         if not term:
             return queryset, False
         if term.removeprefix("#").isdecimal():
-            number = int(term.removeprefix("#"))
-            if number > _BIGGEST_ID:
+            number = whole_number(term.removeprefix("#"))
+            if number is None:
                 return queryset.none(), False
             return queryset.filter(id=number) | queryset.filter(instance_id=number), False
         named = Task.objects.visible_to(request.user).filter(name__icontains=term)
@@ -309,5 +308,4 @@ def _page(execution: Execution, name: str) -> str:
 
 def _number(request: HttpRequest, name: str) -> int | None:
     """Return a chunk's number from the address; anything else counts as none."""
-    text = request.GET.get(name, "")
-    return min(int(text), 2**31 - 1) if text.isdecimal() and text.isascii() else None
+    return number_up_to(request.GET.get(name, ""), BIGGEST_INTEGER)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.filters import KnownChoiceFilter
+from accounts.whole_numbers import BIGGEST_INTEGER, whole_number
 from scheduling.admin.filters import TaskFilter, reach_of
 from scheduling.domain.states import InstanceState
 from workers.admin.node_page import HEALTH_WORDS
@@ -22,8 +23,6 @@ from workers.models.execution import EXECUTION_STATE_LABELS
 
 #: More nodes than this are no help to choose from; links from a node's page still work.
 MOST_NODES = 100
-
-_BIGGEST_ID = 2**63 - 1
 
 
 class ExecutionStateFilter(KnownChoiceFilter):
@@ -66,7 +65,7 @@ class NodeFilter(KnownChoiceFilter):
         nodes = list(Node.objects.order_by("-last_seen_at").values_list("pk", "name")[:MOST_NODES])
         wanted = request.GET.get(self.parameter_name, "")
         choices = sorted(((str(pk), name) for pk, name in nodes), key=lambda choice: choice[1])
-        if wanted.isdecimal() and int(wanted) < 2**31 and wanted not in {key for key, _name in choices}:
+        if whole_number(wanted, most=BIGGEST_INTEGER) is not None and wanted not in {key for key, _name in choices}:
             choices.append((wanted, f"#{wanted}"))
         return choices
 
@@ -146,7 +145,7 @@ class InstanceFilter(KnownChoiceFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the instance that was asked for."""
         wanted = request.GET.get(self.parameter_name, "")
-        return [(wanted, f"#{wanted}")] if wanted.isdecimal() and int(wanted) <= _BIGGEST_ID else []
+        return [(wanted, f"#{wanted}")] if whole_number(wanted) is not None else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
         """Narrow to that instance."""

@@ -21,6 +21,7 @@ from accounts.admin.base import LedgerAdmin, actor_of, may_somewhere
 from accounts.admin.cells import absolute, badge, exact_moment, link, moment
 from accounts.admin.csv_export import Columns
 from accounts.roles import Action
+from accounts.whole_numbers import BIGGEST_INTEGER, whole_number
 from workers.admin import node_drain
 from workers.admin.filters import NodeHealthFilter, NodeQueueFilter
 from workers.admin.node_page import (
@@ -185,7 +186,8 @@ class NodeAdmin(LedgerAdmin):
         if not self.has_drain_permission(request):
             raise PermissionDenied
         asked = request.POST if request.method == "POST" else request.GET
-        nodes = list(Node.objects.filter(pk__in=[pk for pk in asked.getlist("node") if pk.isdecimal()]))
+        ids = [whole_number(text, most=BIGGEST_INTEGER) for text in asked.getlist("node")]
+        nodes = list(Node.objects.filter(pk__in=[number for number in ids if number is not None]))
         if not nodes:
             messages.error(request, _("Choose at least one node."))
             return self.back(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import Http404
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers, viewsets
@@ -133,6 +134,12 @@ class NodeViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Node]):
         if not getattr(self, "swagger_fake_view", False):
             context["now"] = database_now(callers_connection())
         return context
+
+    def get_object(self) -> Node:
+        """Return the node of the address; no name has the character NUL, which PostgreSQL takes in no text."""
+        if "\0" in self.kwargs["name"]:
+            raise Http404
+        return super().get_object()
 
     @extend_schema(
         operation_id="drain_node",

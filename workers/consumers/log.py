@@ -21,6 +21,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
 from accounts.models import User
+from accounts.whole_numbers import whole_number
 from scheduling.push.ears import ears
 from workers.consumers.absence import TRY_AGAIN, in_time
 from workers.consumers.log_rows import Look, look, renew_watch
@@ -42,7 +43,6 @@ ASK_AGAIN_SECONDS = 30.0
 DONE, BAD_REQUEST, NOT_LOGGED_IN, NOT_HERE = 1000, 4400, 4401, 4404
 
 _MOST = 2**31 - 1
-_BIGGEST_ID = 2**63 - 1
 
 
 class LogConsumer(AsyncWebsocketConsumer):
@@ -68,14 +68,14 @@ class LogConsumer(AsyncWebsocketConsumer):
         except ValueError:
             await self.close(BAD_REQUEST, "after must be a whole number, -1 or more")
             return
-        number = int(self.scope["url_route"]["kwargs"]["execution_id"])
+        number = whole_number(self.scope["url_route"]["kwargs"]["execution_id"])
         try:
             user = await in_time(database_sync_to_async(visitor_of)(self.scope))
             if not isinstance(user, User):
                 await self.close(NOT_LOGGED_IN, "log in first, or show a valid token")
                 return
             target = None
-            if number <= _BIGGEST_ID:
+            if number is not None:
                 target = await in_time(database_sync_to_async(followed)(user, number))
         except (DatabaseError, psycopg.Error):
             await self.close(TRY_AGAIN, "the database does not answer")

@@ -37,6 +37,14 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """Return the value; text that is none of what an explicit tag promises is an error with its place."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
+            message = _("this cannot be read as “%(tag)s”") % {"tag": node.tag.rpartition(":")[2]}
+            raise yaml.constructor.ConstructorError(None, None, message, node.start_mark) from error
+
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """Return the mapping; a key that is no text or comes twice is an error with its place."""
         seen: set[str] = set()

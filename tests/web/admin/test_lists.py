@@ -126,6 +126,41 @@ def test_a_long_file_is_read_in_batches_and_has_each_row_once(
     assert names == sorted((task.name for task in tasks), reverse=query.get("o") == "-1")
 
 
+def test_the_long_file_of_one_task_goes_on_below_the_last_tick(root: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = make_task()
+    made = [make_instance(task, age=timedelta(minutes=minutes)).pk for minutes in (5, 3, 4, 1, 2, 6, 8, 7)]
+    same = TaskInstance.objects.get(pk=made[0]).scheduled_for
+    TaskInstance.objects.filter(pk__in=made[:5]).update(scheduled_for=same)
+    for instance in TaskInstance.objects.filter(pk__in=made):
+        make_execution(instance)
+    monkeypatch.setattr(csv_export, "BATCH", 2)
+    with statements_sent() as sent:
+        rows = export(root, task=str(task.pk), range="all")
+        attempts = export(root, "workers_execution_export", task=str(task.pk), range="all")
+    assert [int(row["instance"]) for row in rows] == [*sorted(made[:5], reverse=True), made[5], made[7], made[6]]
+    assert sorted(int(row["instance"]) for row in attempts) == sorted(made)
+    whole = [
+        text for text in sent if text.startswith(('SELECT "rota_instance"."id" ', 'SELECT "rota_execution"."id" AS'))
+    ]
+    assert not [text for text in whole if "LIMIT" not in text], "all ids of the history are read at once"
+
+
+@pytest.mark.parametrize("name", ["scheduling_taskinstance", "workers_execution"])
+def test_an_address_cannot_sort_the_history_by_a_column_that_is_not_offered(root: Client, name: str) -> None:
+    make_execution(make_instance(make_task()))
+    for column in range(12):
+        page = root.get(reverse(f"admin:{name}_changelist"), {"o": f"-{column}", "range": "all"})
+        assert set(page.context["cl"].queryset.query.order_by) == {"-id"}, column
+        assert "o=" not in page.context["cl"].get_query_string()
+
+
+def test_of_the_columns_in_an_address_those_that_are_offered_sort_the_list(root: Client) -> None:
+    for name in ("b", "a", "c"):
+        make_task(name=name)
+    rows = export(root, "scheduling_task_export", o="6.-1." + "9" * 5000)
+    assert [row["name"] for row in rows] == ["c", "b", "a"]
+
+
 async def _streamed(user: User) -> tuple[bool, bytes]:
     client = AsyncClient()
     await client.aforce_login(user)

@@ -189,3 +189,11 @@ def test_somebody_without_the_role_sees_calendars_and_changes_none(api: Client) 
     stranger = client_of(make_user("stranger"))
     assert stranger.get(path).status == 404
     assert CalendarRule.objects.count() == 2
+
+
+def test_the_first_and_the_last_day_that_there_are_can_be_looked_at(api: Client) -> None:
+    night = {"effect": "blackout", "kind": "hours", "from_time": "22:00", "until_time": "06:00"}
+    path = f"calendars/{made(api, rules=[night])['id']}/days/"
+    for first, last in (("0001-01-01", "0001-01-02"), ("9999-12-30", "9999-12-31")):
+        days = api.get(f"{path}?first={first}&last={last}").ok()
+        assert [day["state"] for day in days] == ["partly", "partly"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 from urllib.parse import quote
 
@@ -240,3 +241,9 @@ def test_roles_do_not_change_what_is_listed(history: None) -> None:
     for role in Role:
         rows = client_of(make_user(default=role)).results("tasks/")
         assert [row["id"] for row in rows] == [task.pk]
+
+
+def test_a_cursor_with_a_number_that_no_id_has_is_none(api: Client) -> None:
+    for number in ("9" * 5000, "9" * 20):
+        cursor = b64encode(f"p={number}".encode()).decode()
+        assert "cursor" in api.get(f"tasks/?cursor={quote(cursor)}").problems()

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from accounts.models import User
 from accounts.roles import Role
 from scheduling.models import Scheduler
 from tests.factories import make_namespace, make_user
@@ -22,6 +23,12 @@ def test_schedulers_are_listed_with_their_health_and_lag(api: Client) -> None:
         ("gone", "lost", 0.0),
     ]
     assert rows[0]["counts"] == {"fired": 7}
+
+
+def test_there_is_no_node_with_the_character_nul_in_its_name(ada: User) -> None:
+    root = client_of(make_user(superuser=True))
+    assert root.post("nodes/a%00/drain/", {}).status == 404
+    assert root.post("nodes/a%00/resume/").status == 404
 
 
 def test_a_node_is_drained_and_resumed(api: Client) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from accounts.models import Membership, User
+from accounts.roles import Role
 from scheduling.api.task_serializers import TaskSerializer
 from scheduling.models import Task, TaskClock, TaskInstance, TaskRevision
 from scheduling.services import delete_task
 from tests.factories import make_namespace, make_task
 from tests.processes import functions  # noqa: F401 - importing registers tests.divide
-from tests.web.api.client import Client
+from tests.web.api.client import Client, client_of
 from tests.web.api.work import ended, free_task
 from workers.models import Connection
 
@@ -51,6 +53,16 @@ def test_every_field_that_people_edit_is_in_the_api() -> None:
     writable = {name for name, field in TaskSerializer().fields.items() if not field.read_only}
     assert writable == editable - {"owner"} | {"calendars"}
     assert "owner" in TaskSerializer().fields
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_a_task_does_not_move_between_namespaces(ada: User, method: str) -> None:
+    Membership.objects.create(user=ada, namespace=make_namespace("other"), role=Role.ADMINISTRATOR.value)
+    task, api = make_task(name="same"), client_of(ada)
+    shown = api.get(f"tasks/{task.pk}/").ok() if method == "PUT" else {}
+    (sentence,) = api.request(method, f"tasks/{task.pk}/", {**shown, "namespace": "other"}).problems()["namespace"]
+    assert sentence == "A task and its history stay in their namespace; make another task in the new one."
+    assert api.get(f"tasks/{task.pk}/").ok()["namespace"] == "default"
 
 
 def test_what_a_get_shows_can_be_put_back_and_changes_nothing(api: Client) -> None:
