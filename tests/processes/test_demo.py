@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -42,8 +43,30 @@ def users_of(home: Path) -> list[psutil.Process]:
     return found
 
 
-def test_every_demo_task_ends_as_expected_and_no_process_stays(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+@dataclass(frozen=True)
+class First:
+    """What the first demo on its data came to."""
+
+    home: Path
+    code: int
+    said: str
+    errors: str
+
+    @property
+    def login(self) -> str:
+        """The line with the log-in."""
+        return login_in(self.said)
+
+
+def login_in(said: str) -> str:
+    """The line with the log-in."""
+    return next(line for line in said.splitlines() if "Log-in" in line)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> First:
+    """A demo from nothing, until all is done. Making a server takes its time, so the tests share it."""
+    home = tmp_path_factory.mktemp("demo") / "home"
     done = subprocess.run(
         [sys.executable, "manage.py", "demo", "--exit-when-done", "--port", "0"],
         cwd=ROOT,
@@ -53,11 +76,16 @@ def test_every_demo_task_ends_as_expected_and_no_process_stays(tmp_path: Path) -
         timeout=115,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "All 6 demo tasks ended as expected." in done.stdout
-    assert "\x1b[" not in done.stdout, "plain when it is not a terminal"
-    assert (home / "demo_password").stat().st_mode & 0o777 == 0o600
     everybody_goes(home)
+    return First(home, done.returncode, done.stdout, done.stderr)
+
+
+def test_every_demo_task_ends_as_expected_and_no_process_stays(first: First) -> None:
+    assert first.code == 0, first.said + first.errors
+    assert "All 6 demo tasks ended as expected." in first.said
+    assert "\x1b[" not in first.said, "plain when it is not a terminal"
+    assert (first.home / "demo_password").stat().st_mode & 0o777 == 0o600
+    assert users_of(first.home) == []
 
 
 def everybody_goes(home: Path) -> None:
@@ -90,32 +118,27 @@ def refused_beside_another(home: Path) -> None:
     assert "Traceback" not in second.stderr
 
 
-def test_a_second_demo_is_refused_until_ctrl_c_stops_the_first_then_it_goes_on_with_the_same_data(
-    tmp_path: Path,
+def test_a_demo_goes_on_with_the_same_data_refuses_a_second_one_and_ctrl_c_stops_it(
+    first: First, tmp_path: Path
 ) -> None:
-    home = tmp_path / "home"
-    logins = []
-    for number in range(2):
-        output = tmp_path / f"demo-{number}.log"
-        with output.open("wb") as sink:
-            demo = subprocess.Popen(
-                [sys.executable, "manage.py", "demo", "--port", "0"],
-                cwd=ROOT,
-                env={**bare_environment(home), "PYTHONUNBUFFERED": "1"},
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            wait_until(partial(says, output, "greeting"), seconds=60, what="the greeting has run")
-            if number == 0:
-                refused_beside_another(home)
-        finally:
-            demo.send_signal(signal.SIGINT)
-            code = demo.wait(timeout=60)
-        said = output.read_text()
-        assert code == 0, said
-        assert "Stopped." in said
-        assert "Traceback" not in said
-        everybody_goes(home)
-        logins.append(next(line for line in said.splitlines() if "Log-in" in line))
-    assert logins[0] == logins[1]
+    output = tmp_path / "demo.log"
+    with output.open("wb") as sink:
+        demo = subprocess.Popen(
+            [sys.executable, "manage.py", "demo", "--port", "0"],
+            cwd=ROOT,
+            env={**bare_environment(first.home), "PYTHONUNBUFFERED": "1"},
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until(partial(says, output, "greeting"), seconds=60, what="the greeting has run")
+        refused_beside_another(first.home)
+    finally:
+        demo.send_signal(signal.SIGINT)
+        code = demo.wait(timeout=60)
+    said = output.read_text()
+    assert code == 0, said
+    assert "Stopped." in said
+    assert "Traceback" not in said
+    everybody_goes(first.home)
+    assert login_in(said) == first.login
