@@ -7,6 +7,8 @@ from html import escape
 
 _WIDTH, _HEIGHT = 640, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 78, 44, 44, 52
+#: The width of a digit, about.
+_LETTER = 7
 _STEPS = 4
 #: Both can be read on white and on black.
 _GREY, _LINE = "#7b8494", "#8b5cf6"
@@ -38,8 +40,13 @@ def svg(points: Sequence[tuple[float, float]], *, title: str, across: str, up: s
         )
         lines.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{_number(value)}</text>')
     placed = [place(x, y) for x, y in points]
+    free_from = 0.0
     for (x, _), (across_x, _) in zip(points, placed, strict=True):
-        lines.append(f'<text x="{across_x:.1f}" y="{_HEIGHT - 30}" text-anchor="middle">{_number(x)}</text>')
+        half = len(_number(x)) * _LETTER / 2
+        # What would stand in the one before says nothing; its point has a title.
+        if across_x - half >= free_from:
+            lines.append(f'<text x="{across_x:.1f}" y="{_HEIGHT - 30}" text-anchor="middle">{_number(x)}</text>')
+            free_from = across_x + half + _LETTER
     joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
     lines.append(f'<polyline points="{joined}" fill="none" stroke="{_LINE}" stroke-width="2"/>')
     lines += [

@@ -101,3 +101,5 @@ def test_a_plot_is_an_image_with_every_point() -> None:
     assert drawn.startswith("<svg")
     assert drawn.count("<circle") == 3
     assert "a &lt; b" in drawn
+    crowded = svg([(1000, 1.0), (5000, 2.0), (100000, 3.0)], title="t", across="tasks", up="seconds")
+    assert [number in crowded for number in (">1 000<", ">5 000<", ">100 000<")] == [True, False, True]
