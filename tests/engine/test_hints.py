@@ -45,6 +45,20 @@ def test_a_second_announcement_within_the_pause_is_heard_without_a_third(conn: C
     notifier.close()
 
 
+def work_is_announced_after_the_pages_turn(conn: Connection, asked: Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether open pages are there is asked for first, which sets ``asked``; then work is announced, and heard."""
+    conn.execute(f"LISTEN {QUEUE_CHANNEL}")
+    notifier = Notifier()
+    try:
+        notifier.changed()
+        assert asked.wait(30), "the pages' turn"
+        notifier.queues(["work"])
+        wait_until(lambda: [message.payload for message in conn.notifies(timeout=0.02)] == ["work"])
+    finally:
+        monkeypatch.undo()
+        notifier.close()
+
+
 def test_an_announcement_that_fails_for_whatever_reason_is_not_the_last_one(
     conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,29 +69,11 @@ def test_an_announcement_that_fails_for_whatever_reason_is_not_the_last_one(
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(notify, "somebody_looks", fail)
-    conn.execute(f"LISTEN {QUEUE_CHANNEL}")
-    notifier = Notifier()
-    try:
-        notifier.changed()
-        assert asked.wait(30), "the pages' turn"
-        notifier.queues(["work"])
-        wait_until(lambda: [message.payload for message in conn.notifies(timeout=0.02)] == ["work"])
-    finally:
-        monkeypatch.undo()
-        notifier.close()
+    work_is_announced_after_the_pages_turn(conn, asked, monkeypatch)
 
 
 def test_telling_open_pages_holds_up_no_announcement(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notify, "GAP_SECONDS", 3600.0)
     asked = Event()
     monkeypatch.setattr(notify, "somebody_looks", lambda conn: asked.set())
-    conn.execute(f"LISTEN {QUEUE_CHANNEL}")
-    notifier = Notifier()
-    try:
-        notifier.changed()
-        assert asked.wait(30), "the pages' turn"
-        notifier.queues(["work"])
-        wait_until(lambda: [message.payload for message in conn.notifies(timeout=0.02)] == ["work"])
-    finally:
-        monkeypatch.undo()
-        notifier.close()
+    work_is_announced_after_the_pages_turn(conn, asked, monkeypatch)
