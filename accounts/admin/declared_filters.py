@@ -19,7 +19,7 @@ from unfold.views import ChangeList
 _SHOWN = 60
 
 #: No list has so many pages, and what is beyond them is no number to the server.
-LAST_PAGE = 10**6
+LAST_PAGE = 1_000_000
 
 
 class DeclaredFiltersList(ChangeList):

@@ -14,9 +14,6 @@ from accounts.admin.declared_filters import DeclaredFiltersList
 from accounts.admin.filters import KnownChoiceFilter
 from accounts.whole_numbers import whole_number
 
-#: Nobody leafs so far, and the database skips no more rows than fit into a bigint.
-LAST_PAGE = 1_000_000
-
 #: So much is shown of a value that somebody typed into the address.
 _SHOWN = 60
 
@@ -39,7 +36,7 @@ class UncountedChangeList(DeclaredFiltersList):
 
     def get_results(self, request: HttpRequest) -> None:
         """Fetch the rows of this page."""
-        self.page_num = min(max(self.page_num, 1), LAST_PAGE)
+        self.page_num = max(self.page_num, 1)
         size = self.list_per_page
         first = (self.page_num - 1) * size
         rows = self.model_admin.page_rows(request, self.queryset, first, first + size + 1)
