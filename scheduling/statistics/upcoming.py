@@ -27,8 +27,8 @@ def upcoming_fires(
 ) -> list[UpcomingFire]:
     """Return the next ``limit`` ticks of the enabled tasks of ``scope`` that come ``within`` so long, in order.
 
-    Two queries at most. The first ``limit`` ticks belong to the ``limit`` tasks whose next run comes first. Overdue ones
-    come first of all, so while nobody fires and more than ``limit`` tasks are overdue, the answer is theirs alone.
+    Two queries at most. The first ``limit`` ticks belong to the ``limit`` tasks whose next run comes first.
+    Overdue ones come first of all: while nobody fires and more than ``limit`` are overdue, the answer is theirs alone.
     """
     until = now + within
     tasks = Task.objects.enabled().filter(clock__next_run_at__lte=until)
